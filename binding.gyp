@@ -1,0 +1,14 @@
+{
+  "targets": [
+    {
+      "target_name": "memprobe",
+      "sources": ["<!@(ls native/*.cc native/bind/*.cc native/guard/*.cc native/libc/*.cc native/procfs/*.cc)"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
+      # -Wrestrict: false alarms in GCC 12's std::string (GCC bug 105651).
+      # -Wignored-attributes: a C prototype as a template argument sheds its malloc and nonnull attributes.
+      "cflags_cc": ["-std=c++20", "-fexceptions", "-fvisibility=hidden", "-fno-plt", "-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", "-Wno-ignored-attributes"]
+    }
+  ]
+}

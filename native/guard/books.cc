@@ -1,0 +1,35 @@
+// What the guard knows, for the tools: explain must tell memprobe's own memory from the program's.
+#include "../topics.h"
+
+namespace memprobe {
+
+template <>
+struct js::Out<std::vector<guard::blocks::Extent>> {
+  static std::string ts() { return "BigUint64Array"; }
+  static napi_value write(napi_env env, const std::vector<guard::blocks::Extent>& from, Arguments) {
+    static_assert(sizeof(guard::blocks::Extent) == 2 * sizeof(uint64_t));
+    return typed_array(env, napi_biguint64_array, reinterpret_cast<const uint64_t*>(from.data()), 2 * from.size());
+  }
+};
+
+namespace {
+
+// Start and end of each range in turn: what was mapped, and the guard's own shadow.
+std::vector<guard::blocks::Extent> owned() {
+  std::vector<guard::blocks::Extent> found = guard::blocks::shadows();
+  const guard::Lock lock(guard::books().lock);
+  for (const guard::Range& range : guard::books().ranges.within(0, UINTPTR_MAX)) {
+    found.push_back({range.start, range.end});
+  }
+  return found;
+}
+
+constexpr bind::Entry table[] = {
+    SHAPE(owned_ranges, Never, "", [] { return owned(); }),
+};
+
+}  // namespace
+
+const bind::Topic topic::guard{"guard", table};
+
+}  // namespace memprobe

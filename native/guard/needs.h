@@ -1,0 +1,222 @@
+// What a row needs of the guard, as a type: `enter` before the call, on the JavaScript thread (false: the call is
+// refused, and `refusal` says why); `leave` right after it, on the thread that ran it, with the result and the errno
+// (0: it succeeded). What leave returns other than 0 becomes the call's errno.
+// Arguments that the kernel itself rejects without touching anything (misaligned, empty) pass: its answer is better.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "../bind/js.h"
+#include "advice.h"
+#include "owned.h"
+
+namespace memprobe::guard {
+
+class Need {
+ public:
+  const Failure& refusal() const { return refusal_; }
+
+ protected:
+  bool refuse(Failure why) {
+    refusal_ = std::move(why);
+    return !refusal_;
+  }
+  static bool aligned(const void* address) { return reinterpret_cast<uintptr_t>(address) % page_size() == 0; }
+
+  Failure refusal_;
+};
+
+struct Nothing {
+  template <class... A>
+  bool enter(napi_env, const A&...) {
+    return true;
+  }
+  Failure refusal() const { return {}; }
+  template <class R>
+  int leave(const R&, int) {
+    return 0;
+  }
+};
+
+inline void* block_of(void* result) { return result; }
+inline void* block_of(const Result<void*>& result) { return result.value; }
+
+// --- blocks -------------------------------------------------------------------------------------------------------
+
+struct Allocates {
+  template <class... A>
+  bool enter(napi_env, const A&...) {
+    return true;
+  }
+  Failure refusal() const { return {}; }
+  template <class R>
+  int leave(const R& result, int failed) {
+    void* block = block_of(result);
+    if (failed != 0 || block == nullptr || blocks::add(block)) [[likely]] return 0;
+    std::free(block);
+    return ENOMEM;
+  }
+};
+
+// Takes the block out of the books; a refusal explains itself only when asked.
+bool release_block(napi_env env, void* block, Failure& why);
+
+struct Frees {
+  bool enter(napi_env env, void* block) {
+    if (block == nullptr || blocks::claim(block) == blocks::Claim::Taken) [[likely]] return true;
+    env_ = env;
+    block_ = block;
+    return release_block(env_, block_, why_.emplace());
+  }
+  Failure refusal() const { return *why_; }
+  template <class R>
+  int leave(const R&, int) {
+    return 0;
+  }
+
+ private:
+  napi_env env_ = nullptr;
+  void* block_ = nullptr;
+  std::optional<Failure> why_;
+};
+
+struct Reallocates : Frees {
+  template <class... A>
+  bool enter(napi_env env, void* block, const A&...) {
+    old_ = block;
+    return Frees::enter(env, block);
+  }
+  int leave(const Result<void*>& result, int failed) {
+    void* block = failed != 0 ? old_ : result.value;
+    return block == nullptr || blocks::add(block) ? 0 : ENOMEM;
+  }
+
+ private:
+  void* old_ = nullptr;
+};
+
+// A live block, and it stays so during the call.
+class KnowsBlock : public Need {
+ public:
+  bool enter(napi_env, void* block);
+  template <class R>
+  int leave(const R&, int) {
+    return 0;
+  }
+
+ private:
+  Lock lock_;
+};
+
+// --- ranges -------------------------------------------------------------------------------------------------------
+
+class Maps : public Need {
+ public:
+  bool enter(napi_env env, void* addr, size_t length, int prot, int flags, int fd, long offset);
+  int leave(void* result, int failed);
+
+ private:
+  Transit replaced_;
+  blocks::Extent wanted_;
+  int prot_ = 0;
+  int flags_ = 0;
+  int fd_ = -1;
+};
+
+class Unmaps : public Need {
+ public:
+  bool enter(napi_env env, void* addr, size_t length);
+  int leave(int, int failed);
+
+ private:
+  Transit transit_;
+};
+
+class Remaps : public Need {
+ public:
+  bool enter(napi_env env, void* old, size_t old_size, size_t new_size, int flags, std::optional<void*> new_addr);
+  int leave(void* result, int failed);
+
+ private:
+  Transit source_;
+  Transit target_;
+  Range moved_;  // what a duplicate (old size 0) is made of
+  size_t new_size_ = 0;
+  bool keeps_source_ = false;
+};
+
+class Protects : public Need {
+ public:
+  bool enter(napi_env env, void* addr, size_t length, int prot);
+  int leave(int, int failed);
+
+ private:
+  std::vector<Range> parts_;
+  int prot_ = 0;
+};
+
+class Seals : public Need {
+ public:
+  bool enter(napi_env env, void* addr, size_t length, unsigned long flags);
+  template <class R>
+  int leave(const R&, int) {
+    return 0;
+  }
+};
+
+class Advises : public Need {
+ public:
+  bool enter(napi_env env, void* addr, size_t length, int advice);
+  bool enter(napi_env env, int pidfd, const js::Ranges& ranges, int advice, unsigned flags);
+  template <class R>
+  int leave(const R&, int failed) {
+    settle(failed);
+    return 0;
+  }
+
+ private:
+  bool admit(napi_env env, void* addr, size_t length, int advice);
+  void settle(int failed);
+
+  std::vector<Range> parts_;
+  int advice_ = 0;
+};
+
+// brk and sbrk. The lock is kept during the call: of our own threads only one at a time moves the break.
+class MovesBreak : public Need {
+ public:
+  bool enter(napi_env env, void* to);
+  bool enter(napi_env env, long increment);
+  template <class R>
+  int leave(const R&, int failed) {
+    settle(failed);
+    return 0;
+  }
+
+ private:
+  bool move(napi_env env, uintptr_t to);
+  void settle(int failed);
+
+  Lock lock_;
+  uintptr_t from_ = 0;
+  uintptr_t to_ = 0;
+};
+
+// Stores into memory: ours only, and pinned meanwhile.
+class Writes : public Need {
+ public:
+  bool enter(napi_env env, void* addr, const js::Bytes& bytes);
+  template <class R>
+  int leave(const R&, int) {
+    pin_.release();
+    return 0;
+  }
+
+ private:
+  Pin pin_;
+};
+
+}  // namespace memprobe::guard

@@ -1,0 +1,114 @@
+#include "owned.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "sigbus.h"
+
+namespace memprobe::guard {
+
+Books& books() {
+  static Books instance;
+  return instance;
+}
+
+size_t page_size() {
+  static const auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+blocks::Extent pages(const void* address, size_t length) {
+  const uintptr_t mask = page_size() - 1;
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  const uintptr_t top = ~mask;
+  const uintptr_t end = length > top - std::min(start, top) ? top : (start + length + mask) & ~mask;
+  return {start & ~mask, end};
+}
+
+Failure not_owned(const char* what) { return fail("ERR_MEMPROBE_NOT_OWNED", what); }
+
+bool owns(uintptr_t start, size_t length) {
+  if (length > UINTPTR_MAX - start) return false;
+  if (length != 0 && books().ranges.covers(start, start + length)) return true;
+  return blocks::attend(start, length).start != 0;
+}
+
+void record(const Range& range) {
+  if (range.file) sigbus::install();
+  const Lock lock(books().lock);
+  books().ranges.assign(range);
+}
+
+Failure Transit::take(napi_env env, uintptr_t start, uintptr_t end) {
+  const Lock lock(books().lock);
+  if (!books().ranges.covers(start, end)) {
+    return not_owned("memprobe did not map all of this range, so it does not give it away; memprobe/unsafe would");
+  }
+  if (Failure obstacle = books().holds.obstacle(env, start, end)) return obstacle;
+  books().holds.detach(env, start, end);
+  parts_ = books().ranges.within(start, end);
+  books().ranges.erase(start, end);
+  return {};
+}
+
+void Transit::put_back() {
+  const Lock lock(books().lock);
+  for (const Range& part : parts_) books().ranges.assign(part);
+  parts_.clear();
+}
+
+std::vector<Range> Transit::keep_out() { return std::exchange(parts_, {}); }
+
+void Pin::hold(uintptr_t start, size_t length) {
+  const Lock lock(books().lock);
+  blocks::attend(start, 0);
+  const uintptr_t end = length > UINTPTR_MAX - start ? UINTPTR_MAX : start + length;
+  hold_ = books().holds.add({.start = start, .end = end});
+}
+
+bool Pin::hold_owned(uintptr_t start, size_t length) {
+  const Lock lock(books().lock);
+  if (!owns(start, length)) return false;
+  hold_ = books().holds.add({.start = start, .end = start + length});
+  return true;
+}
+
+void Pin::release() {
+  if (hold_ == nullptr) return;
+  const Lock lock(books().lock);
+  books().holds.remove(std::exchange(hold_, nullptr));
+}
+
+Failure begin_view(napi_env env, uintptr_t start, size_t length, Hold*& hold) {
+  const Lock lock(books().lock);
+  if (!owns(start, length)) {
+    return not_owned("memprobe did not allocate or map all of this, so a view could outlive it; use peek to read it");
+  }
+  for (const Range& part : books().ranges.within(start, start + length)) {
+    if (part.accessible()) continue;
+    return {.number = EACCES,
+            .code = {},
+            .message = "not readable and writable, so a store through the view would be a SIGSEGV; use peek, or "
+                       "mprotect it to PROT_READ | PROT_WRITE first"};
+  }
+  hold = books().holds.add({.start = start, .end = start + length, .env = env});
+  return {};
+}
+
+void name_view(napi_env env, Hold* hold, napi_value buffer) {
+  napi_ref view = nullptr;
+  napi_create_reference(env, buffer, 0, &view);
+  const Lock lock(books().lock);
+  hold->view = view;
+}
+
+void end_view(napi_env env, Hold* hold) {
+  if (hold->view != nullptr) napi_delete_reference(env, hold->view);
+  const Lock lock(books().lock);
+  books().holds.remove(hold);
+}
+
+}  // namespace memprobe::guard

@@ -1,0 +1,79 @@
+// The guard's books, process-wide and thread-safe: what this package created, who holds on to it, and the rules for
+// giving it away. The rows of the tables name what they need of it through the types in needs.h.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "../bind/failure.h"
+#include "blocks.h"
+#include "holds.h"
+#include "ranges.h"
+
+namespace memprobe::guard {
+
+struct Books {
+  std::mutex lock;
+  Ranges ranges;
+  Holds holds;
+};
+Books& books();
+using Lock = std::unique_lock<std::mutex>;
+
+size_t page_size();
+// [address, address + length) rounded out to pages; an end beyond the address space stays at its top.
+blocks::Extent pages(const void* address, size_t length);
+
+Failure not_owned(const char* what);
+
+// All of it is mapped by us, or lies in one block of ours. The caller holds the lock.
+bool owns(uintptr_t start, size_t length);
+
+// Records a mapping that the kernel has just made.
+void record(const Range& range);
+
+// Memory on its way out: taken from the books before the call that gives it away, put back if that call fails.
+class Transit {
+ public:
+  Transit() = default;
+  Transit(const Transit&) = delete;
+  Transit& operator=(const Transit&) = delete;
+  ~Transit() { put_back(); }
+
+  // Refuses what is not wholly ours or is in use; detaches this environment's views.
+  Failure take(napi_env env, uintptr_t start, uintptr_t end);
+  void put_back();
+  std::vector<Range> keep_out();  // the call succeeded: what it was
+
+ private:
+  std::vector<Range> parts_;
+};
+
+// Memory that must not change hands as long as this lives. Any address may be pinned; only ours needs it.
+class Pin {
+ public:
+  Pin() = default;
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+  ~Pin() { release(); }
+
+  void hold(uintptr_t start, size_t length);
+  // Only what is ours: false where it is not.
+  bool hold_owned(uintptr_t start, size_t length);
+  void release();
+
+ private:
+  Hold* hold_ = nullptr;
+};
+
+// A view of owned, accessible memory is about to be made: its place in the books, or why it can't be.
+Failure begin_view(napi_env env, uintptr_t start, size_t length, Hold*& hold);
+// The buffer that was made of it; and its end.
+void name_view(napi_env env, Hold* hold, napi_value buffer);
+void end_view(napi_env env, Hold* hold);
+
+}  // namespace memprobe::guard

@@ -1,0 +1,66 @@
+#include "ranges.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace memprobe::guard {
+
+bool Range::accessible() const {
+  return (prot & (PROT_READ | PROT_WRITE)) == (PROT_READ | PROT_WRITE) && !guarded;
+}
+
+std::vector<Range> Ranges::within(uintptr_t start, uintptr_t end) const {
+  std::vector<Range> found;
+  auto it = by_start_.upper_bound(start);
+  if (it != by_start_.begin()) --it;
+  for (; it != by_start_.end() && it->first < end; ++it) {
+    Range range = it->second;
+    range.start = std::max(range.start, start);
+    range.end = std::min(range.end, end);
+    if (range.start < range.end) found.push_back(range);
+  }
+  return found;
+}
+
+bool Ranges::covers(uintptr_t start, uintptr_t end) const {
+  uintptr_t reached = start;
+  for (const Range& range : within(start, end)) {
+    if (range.start != reached) return false;
+    reached = range.end;
+  }
+  return start < end && reached == end;
+}
+
+void Ranges::split(uintptr_t at) {
+  auto it = by_start_.upper_bound(at);
+  if (it == by_start_.begin()) return;
+  Range& left = std::prev(it)->second;
+  if (left.start == at || left.end <= at) return;
+  Range right = left;
+  right.start = at;
+  left.end = at;
+  by_start_.emplace(at, right);
+}
+
+void Ranges::erase(uintptr_t start, uintptr_t end) {
+  split(start);
+  split(end);
+  by_start_.erase(by_start_.lower_bound(start), by_start_.lower_bound(end));
+}
+
+void Ranges::assign(const Range& range) {
+  if (range.start >= range.end) return;
+  erase(range.start, range.end);
+  by_start_.emplace(range.start, range);
+}
+
+Range Ranges::ending_at(uintptr_t end) const {
+  auto it = by_start_.lower_bound(end);
+  if (it == by_start_.begin()) return {};
+  --it;
+  return it->second.end == end ? it->second : Range{};
+}
+
+}  // namespace memprobe::guard

@@ -1,0 +1,41 @@
+// Which address ranges this package mapped: an interval map. Its caller holds the guard's lock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace memprobe::guard {
+
+enum class Origin { Mmap, Break };
+
+struct Range {
+  uintptr_t start = 0;
+  uintptr_t end = 0;
+  int prot = 0;
+  Origin origin = Origin::Mmap;
+  bool file = false;     // a descriptor stands behind it, so it can be truncated
+  bool guarded = false;  // MADV_GUARD_INSTALL: an access is a signal, whatever prot says
+
+  bool accessible() const;
+};
+
+class Ranges {
+ public:
+  // Every byte of [start, end) is ours.
+  bool covers(uintptr_t start, uintptr_t end) const;
+  // The parts of ours inside [start, end), cut to it.
+  std::vector<Range> within(uintptr_t start, uintptr_t end) const;
+  // What was known of these addresses is replaced.
+  void assign(const Range& range);
+  void erase(uintptr_t start, uintptr_t end);
+  // The range that ends here, or one of zeroes.
+  Range ending_at(uintptr_t end) const;
+
+ private:
+  void split(uintptr_t at);
+  std::map<uintptr_t, Range> by_start_;
+};
+
+}  // namespace memprobe::guard

@@ -1,0 +1,42 @@
+// madvise(2), posix_madvise(3), process_madvise(2)
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../topics.h"
+
+namespace memprobe {
+namespace {
+
+constexpr bind::Entry table[] = {
+    FN(madvise, MinusOne, "addr length advice").guarded<guard::Advises>().blocking(),
+    // glibc makes POSIX_MADV_DONTNEED a no-op: no posix advice can destroy anything.
+    FN(posix_madvise, Returned, "addr length advice").blocking(),
+    SHAPE(process_madvise, ValueOrMinusOne, "pidfd ranges advice flags",
+          [](int pidfd, const js::Ranges& ranges, int advice, unsigned flags) {
+            return syscall(SYS_process_madvise, pidfd, ranges.data(), ranges.size(), advice, flags);
+          })
+        .since("Linux 5.10")
+        .guarded<guard::Advises>()
+        .blocking(),
+};
+
+constexpr bind::Constant constants[] = {
+    CONST(MADV_NORMAL),          CONST(MADV_RANDOM),         CONST(MADV_SEQUENTIAL),
+    CONST(MADV_WILLNEED),        CONST(MADV_DONTNEED),       CONST(MADV_FREE),
+    CONST(MADV_REMOVE),          CONST(MADV_DONTFORK),       CONST(MADV_DOFORK),
+    CONST(MADV_MERGEABLE),       CONST(MADV_UNMERGEABLE),    CONST(MADV_HUGEPAGE),
+    CONST(MADV_NOHUGEPAGE),      CONST(MADV_DONTDUMP),       CONST(MADV_DODUMP),
+    CONST(MADV_WIPEONFORK),      CONST(MADV_KEEPONFORK),     CONST(MADV_COLD),
+    CONST(MADV_PAGEOUT),         CONST(MADV_POPULATE_READ),  CONST(MADV_POPULATE_WRITE),
+    CONST(MADV_DONTNEED_LOCKED), CONST(MADV_COLLAPSE),       CONST(MADV_HWPOISON),
+    CONST(MADV_SOFT_OFFLINE),    CONST(MADV_GUARD_INSTALL),  CONST(MADV_GUARD_REMOVE),
+    CONST(POSIX_MADV_NORMAL),    CONST(POSIX_MADV_RANDOM),   CONST(POSIX_MADV_SEQUENTIAL),
+    CONST(POSIX_MADV_WILLNEED),  CONST(POSIX_MADV_DONTNEED),
+};
+
+}  // namespace
+
+const bind::Topic topic::madvise{"madvise", table, constants};
+
+}  // namespace memprobe

@@ -1,0 +1,200 @@
+// Memory access itself: peek, poke, view, alloca(3)
+#include <alloca.h>
+#include <pthread.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "../topics.h"
+
+namespace memprobe {
+namespace {
+
+// Through the kernel: an address that is not there is EFAULT, never a signal. A transfer that stops short has met one.
+template <auto Transfer>
+int move(void* remote, void* local, size_t length) {
+  const iovec here{local, length};
+  const iovec there{remote, length};
+  const ssize_t moved = Transfer(getpid(), &here, 1, &there, 1, 0);
+  if (moved == -1) return errno;
+  return static_cast<size_t>(moved) == length ? 0 : EFAULT;
+}
+
+// In pieces, so that an absurd length fails before it is allocated.
+constexpr size_t kPiece = size_t{64} << 20;
+
+Result<std::vector<uint8_t>> read_bytes(void* addr, size_t length) {
+  Result<std::vector<uint8_t>> result;
+  auto& bytes = result.value;
+  while (bytes.size() < length && !result.failure) {
+    const size_t done = bytes.size();
+    const size_t piece = std::min(length - done, kPiece);
+    bytes.resize(done + piece);
+    result.failure = fail(move<process_vm_readv>(static_cast<std::byte*>(addr) + done, bytes.data() + done, piece));
+  }
+  return result;
+}
+
+int write_bytes(void* addr, const js::Bytes& bytes) {
+  // process_vm_writev only reads its local side.
+  return move<process_vm_writev>(addr, const_cast<uint8_t*>(bytes.data), bytes.length);
+}
+
+// --- view ---------------------------------------------------------------------------------------------------------
+
+void raise_in_view(napi_env env, const Failure& why, void* addr, size_t length) {
+  failure::raise(env, why, "view", "view " + js::hex(reinterpret_cast<uintptr_t>(addr)) + ", " + std::to_string(length));
+}
+
+// An ArrayBuffer over foreign memory, or nullptr with an exception pending.
+napi_value external_buffer(napi_env env, void* addr, size_t length, napi_finalize finalize, void* hint) {
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(env, addr, length, finalize, hint, &buffer);
+  if (status == napi_ok) return buffer;
+  raise_in_view(env,
+                status == napi_no_external_buffers_allowed
+                    ? fail("ERR_MEMPROBE_UNSUPPORTED",
+                           "this runtime forbids ArrayBuffers over memory of others (Electron does); use peek and poke")
+                    : fail("ERR_OUT_OF_RANGE", "this length is more than an ArrayBuffer can have here"),
+                addr, length);
+  return nullptr;
+}
+
+bool read_range(napi_env env, napi_callback_info info, void*& addr, size_t& length) {
+  napi_value argv[2];
+  size_t argc = 2;
+  if (napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return false;
+  return js::In<void*>::read(env, argv[0], {"addr length", 0}, addr) &&
+         js::In<size_t>::read(env, argv[1], {"addr length", 1}, length);
+}
+
+napi_value empty_buffer(napi_env env) {
+  napi_value buffer = nullptr;
+  return napi_create_arraybuffer(env, 0, nullptr, &buffer) == napi_ok ? buffer : nullptr;
+}
+
+napi_value view_of(napi_env env, void* addr, size_t length) {
+  guard::Hold* hold = nullptr;
+  const Failure refused = guard::begin_view(env, reinterpret_cast<uintptr_t>(addr), length, hold);
+  if (refused) {
+    raise_in_view(env, refused, addr, length);
+    return nullptr;
+  }
+  if (length == 0) return guard::end_view(env, hold), empty_buffer(env);
+  napi_value buffer = external_buffer(
+      env, addr, length, [](napi_env finalizing, void*, void* hint) {
+        guard::end_view(finalizing, static_cast<guard::Hold*>(hint));
+      },
+      hold);
+  if (buffer == nullptr) {
+    guard::end_view(env, hold);
+    return nullptr;
+  }
+  guard::name_view(env, hold, buffer);
+  return buffer;
+}
+
+napi_value view(napi_env env, napi_callback_info info) noexcept {
+  void* addr = nullptr;
+  size_t length = 0;
+  try {
+    return read_range(env, info, addr, length) ? view_of(env, addr, length) : nullptr;
+  } catch (const std::bad_alloc&) {
+    raise_in_view(env, fail(ENOMEM), addr, length);
+    return nullptr;
+  }
+}
+
+napi_value view_anything(napi_env env, napi_callback_info info) noexcept {
+  void* addr = nullptr;
+  size_t length = 0;
+  if (!read_range(env, info, addr, length)) return nullptr;
+  if (length == 0) return empty_buffer(env);
+  return external_buffer(env, addr, length, [](napi_env, void*, void*) {}, nullptr);
+}
+
+// --- alloca -------------------------------------------------------------------------------------------------------
+
+constexpr size_t kStackReserve = size_t{256} << 10;  // for what `fn` itself calls
+
+size_t stack_left() {
+  pthread_attr_t attributes;
+  void* low = nullptr;
+  size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 0;
+  pthread_attr_getstack(&attributes, &low, &size);
+  pthread_attr_destroy(&attributes);
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const uintptr_t floor = reinterpret_cast<uintptr_t>(low) + kStackReserve;
+  return here > floor ? here - floor : 0;
+}
+
+void raise_in_alloca(napi_env env, const Failure& why, size_t size) {
+  failure::raise(env, why, "alloca", "alloca " + std::to_string(size));
+}
+
+napi_value call_with(napi_env env, napi_value fn, void* block, size_t size) {
+  napi_value buffer = size == 0 ? empty_buffer(env) : external_buffer(env, block, size, [](napi_env, void*, void*) {}, nullptr);
+  if (buffer == nullptr) return nullptr;
+  napi_value arguments[2] = {nullptr, js::Out<void*>::write(env, block, nullptr)};
+  if (napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &arguments[0]) != napi_ok) return nullptr;
+  napi_value result = nullptr;
+  napi_call_function(env, js::undefined(env), fn, 2, arguments, &result);
+  napi_value thrown = nullptr;
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (pending) napi_get_and_clear_last_exception(env, &thrown);
+  bool moved = false;
+  napi_is_detached_arraybuffer(env, buffer, &moved);
+  if (!moved) napi_detach_arraybuffer(env, buffer);
+  if (thrown != nullptr) napi_throw(env, thrown);
+  else if (moved && size != 0) {
+    raise_in_alloca(env, fail("ERR_MEMPROBE_VIEW_MOVED",
+                              "fn moved its view away (ArrayBuffer.prototype.transfer): what it was moved to now lies "
+                              "over a stack frame that is gone, and must not be touched"), size);
+  }
+  return pending || moved ? nullptr : result;
+}
+
+napi_value alloca_(napi_env env, napi_callback_info info) noexcept {
+  napi_value argv[2];
+  size_t argc = 2;
+  size_t size = 0;
+  napi_valuetype type = napi_undefined;
+  if (napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return nullptr;
+  if (!js::In<size_t>::read(env, argv[0], {"size fn", 0}, size)) return nullptr;
+  if (napi_typeof(env, argv[1], &type) != napi_ok || type != napi_function) {
+    failure::raise_argument(env, failure::Kind::Type, "fn", "of type function", argv[1]);
+    return nullptr;
+  }
+  const size_t left = stack_left();
+  if (size > left) {
+    raise_in_alloca(env, fail("ERR_OUT_OF_RANGE", "this would overflow the thread's stack, which has room for " +
+                                                      std::to_string(left) + " bytes more; use malloc"), size);
+    return nullptr;
+  }
+  return call_with(env, argv[1], ::alloca(size), size);
+}
+
+// ------------------------------------------------------------------------------------------------------------------
+
+constexpr const char* view_signature() { return "(addr: Address, length: number): ArrayBuffer"; }
+constexpr const char* alloca_signature() {
+  return "<T>(size: number, fn: (view: Uint8Array, addr: Address) => T): T";
+}
+
+constexpr bind::Entry table[] = {
+    SHAPE(peek, Told, "addr length", [](void* addr, size_t length) { return read_bytes(addr, length); }).blocking(),
+    SHAPE(poke, Returned, "addr bytes", [](void* addr, const js::Bytes& bytes) { return write_bytes(addr, bytes); })
+        .guarded<guard::Writes>()
+        .blocking(),
+    bind::raw<view_signature>("view", view, view_anything),
+    bind::raw<alloca_signature>("alloca", alloca_, alloca_),
+};
+
+}  // namespace
+
+const bind::Topic topic::memory{"memory", table};
+
+}  // namespace memprobe

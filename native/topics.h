@@ -1,0 +1,18 @@
+// Every topic of the addon; each is defined in the file of its name.
+#pragma once
+
+#include "bind/bind.h"
+
+namespace memprobe {
+
+namespace topic {
+extern const bind::Topic page, brk, mmap, madvise, mincore, mlock, malloc, mallinfo, memory, guard, maps, smaps;
+}
+
+inline constexpr const bind::Topic* topics[] = {
+    &topic::page,  &topic::brk,    &topic::mmap,     &topic::madvise, &topic::mincore,
+    &topic::mlock, &topic::malloc, &topic::mallinfo, &topic::memory,  &topic::guard,
+    &topic::maps,  &topic::smaps,
+};
+
+}  // namespace memprobe
