@@ -6,13 +6,13 @@
 namespace memprobe {
 
 namespace topic {
-extern const bind::Topic page, brk, mmap, madvise, mincore, mlock, malloc, mallinfo, memory, guard, maps, smaps;
+extern const bind::Topic page, brk, mmap, madvise, mincore, mlock, malloc, mallinfo, memory, guard, maps, smaps, heap;
 }
 
 inline constexpr const bind::Topic* topics[] = {
     &topic::page,  &topic::brk,    &topic::mmap,     &topic::madvise, &topic::mincore,
     &topic::mlock, &topic::malloc, &topic::mallinfo, &topic::memory,  &topic::guard,
-    &topic::maps,  &topic::smaps,
+    &topic::maps,  &topic::smaps,  &topic::heap,
 };
 
 }  // namespace memprobe

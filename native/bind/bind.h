@@ -58,9 +58,9 @@ struct Signature<R (*)(A...)> {
   static constexpr size_t arity = sizeof...(A);
 
   template <size_t... I>
-  static bool read([[maybe_unused]] napi_env env, [[maybe_unused]] const char* params,
+  static bool read([[maybe_unused]] napi_env env, [[maybe_unused]] napi_callback_info info,
                    [[maybe_unused]] js::Arguments argv, [[maybe_unused]] Stored& stored, std::index_sequence<I...>) {
-    return (js::In<A>::read(env, argv[I], {params, I}, std::get<I>(stored)) && ...);
+    return (js::In<A>::read(env, argv[I], {env, info, I}, std::get<I>(stored)) && ...);
   }
   template <size_t... I>
   static std::string show([[maybe_unused]] const Stored& stored, std::index_sequence<I...>) {
@@ -82,7 +82,7 @@ struct Signature<R (*)(A...)> {
   template <size_t... I>
   static std::string parameters([[maybe_unused]] const char* params, std::index_sequence<I...>) {
     std::string text;
-    ((text += (text.empty() ? "" : ", ") + js::Param{params, I}.name() + (js::is_optional<A> ? "?: " : ": ") +
+    ((text += (text.empty() ? "" : ", ") + js::word(params, I) + (js::is_optional<A> ? "?: " : ": ") +
               js::In<A>::ts),
      ...);
     return text;
@@ -117,8 +117,8 @@ struct Call {
   static constexpr auto indexes = std::make_index_sequence<Sig::arity>{};
   static constexpr bool returns = Policy::returns && !std::is_same_v<Value, Void>;
 
-  static bool read(napi_env env, const Entry& row, js::Arguments argv, Stored& stored) {
-    return Sig::read(env, row.params, argv, stored, indexes);
+  static bool read(napi_env env, napi_callback_info info, js::Arguments argv, Stored& stored) {
+    return Sig::read(env, info, argv, stored, indexes);
   }
 
   static Raw run(const Stored& stored) {
@@ -153,10 +153,7 @@ struct Call {
     }
   }
 
-  static std::string text(const Entry& row, const Stored& stored) {
-    const std::string arguments = Sig::show(stored, indexes);
-    return arguments.empty() ? row.name : std::string(row.name) + " " + arguments;
-  }
+  static std::string show(const Stored& stored) { return Sig::show(stored, indexes); }
 
   static std::string signature(const char* params, bool promise) {
     std::string result = "void";
@@ -168,22 +165,26 @@ struct Call {
 
 // ENOSYS of a call that a release brought says which.
 Failure explain(const Entry& row, Failure failure);
-inline Failure explain(const Entry& row, int number) { return explain(row, Failure{.number = number}); }
+inline Failure as_failure(int number) { return fail(number); }
+inline const Failure& as_failure(const Failure& failure) { return failure; }
+
+// The row that a callback was made of: for errors only, the usual way does without.
+const Entry* row_of(napi_env env, napi_callback_info info);
+napi_value create_for(napi_env env, const Entry& row, const Failure& failure, const std::string& arguments);
+void raise_for(napi_env env, napi_callback_info info, const Failure& failure, const std::string& arguments);
 
 template <auto F, class Policy, class Need>
 napi_value invoke(napi_env env, napi_callback_info info) noexcept {
   using C = Call<F, Policy, Need>;
   napi_value argv[C::Sig::arity + 1];
   size_t argc = C::Sig::arity;
-  void* data = nullptr;
-  if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
-  const Entry& row = *static_cast<const Entry*>(data);
+  if (napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return nullptr;
   try {
     typename C::Stored stored{};
     Need need;
-    if (!C::read(env, row, argv, stored)) return nullptr;
+    if (!C::read(env, info, argv, stored)) return nullptr;
     if (!C::enter(env, need, stored)) [[unlikely]] {
-      failure::raise(env, need.refusal(), row.name, C::text(row, stored));
+      raise_for(env, info, need.refusal(), C::show(stored));
       return nullptr;
     }
     const auto raw = C::run(stored);
@@ -191,9 +192,9 @@ napi_value invoke(napi_env env, napi_callback_info info) noexcept {
     const int number = C::number(failed);
     const int overruled = need.leave(raw, number);
     if (number == 0 && overruled == 0) [[likely]] return C::write(env, raw, argv);
-    failure::raise(env, number != 0 ? explain(row, failed) : fail(overruled), row.name, C::text(row, stored));
+    raise_for(env, info, number != 0 ? as_failure(failed) : fail(overruled), C::show(stored));
   } catch (const std::bad_alloc&) {
-    failure::raise(env, fail(ENOMEM), row.name, row.name);
+    raise_for(env, info, fail(ENOMEM), "");
   }
   return nullptr;
 }
@@ -207,11 +208,11 @@ class Promised final : public Job {
  public:
   Promised(napi_env env, const Entry& row, js::Arguments argv) : Job(env, argv, C::Sig::arity), row_(row) {}
 
-  bool prepare(js::Arguments argv) {
-    if (!C::read(Env(), row_, argv, stored_)) return false;
+  bool prepare(napi_callback_info info, js::Arguments argv) {
+    if (!C::read(Env(), info, argv, stored_)) return false;
     std::apply([](auto&... argument) { (own(argument), ...); }, stored_);
     if (!C::enter(Env(), need_, stored_)) {
-      failure::raise(Env(), need_.refusal(), row_.name, C::text(row_, stored_));
+      raise_for(Env(), info, need_.refusal(), C::show(stored_));
       return false;
     }
     pin();
@@ -225,7 +226,7 @@ class Promised final : public Job {
       const auto& failed = C::failed(raw_);
       const int number = C::number(failed);
       const int overruled = need_.leave(raw_, number);
-      if (number != 0) failure_ = explain(row_, failed);
+      if (number != 0) failure_ = as_failure(failed);
       else if (overruled != 0) failure_ = fail(overruled);
     } catch (const std::bad_alloc&) {
       failure_ = fail(ENOMEM);
@@ -234,7 +235,7 @@ class Promised final : public Job {
   }
 
   void settle(js::Arguments argv) override {
-    if (failure_) return reject(failure::create(Env(), failure_, row_.name, C::text(row_, stored_)));
+    if (failure_) return reject(create_for(Env(), row_, failure_, C::show(stored_)));
     resolve(C::write(Env(), raw_, argv));
   }
 
@@ -266,15 +267,14 @@ napi_value promise(napi_env env, napi_callback_info info) noexcept {
   using C = Call<F, Policy, Need>;
   napi_value argv[C::Sig::arity + 1];
   size_t argc = C::Sig::arity;
-  void* data = nullptr;
-  if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
-  const Entry& row = *static_cast<const Entry*>(data);
+  const Entry* row = row_of(env, info);
+  if (row == nullptr || napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return nullptr;
   try {
-    auto job = std::make_unique<Promised<F, Policy, Need>>(env, row, argv);
-    const bool ready = job->prepare(argv);
+    auto job = std::make_unique<Promised<F, Policy, Need>>(env, *row, argv);
+    const bool ready = job->prepare(info, argv);
     return Job::start(std::move(job), ready);
   } catch (const std::bad_alloc&) {
-    failure::raise(env, fail(ENOMEM), row.name, row.name);
+    raise_for(env, info, fail(ENOMEM), "");
     return nullptr;
   }
 }
@@ -322,8 +322,9 @@ consteval Row<F, Policy> row(const char* name, const char* params) {
 
 // A row whose callbacks are written by hand: what calls back into JavaScript or hands out memory.
 template <auto Signed>
-constexpr Entry raw(const char* name, napi_callback guarded, napi_callback unguarded) {
+constexpr Entry raw(const char* name, const char* params, napi_callback guarded, napi_callback unguarded) {
   return {.name = name,
+          .params = params,
           .guarded = guarded,
           .unguarded = unguarded,
           .signature = [](const char*, bool) -> std::string { return Signed(); },

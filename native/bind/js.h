@@ -28,18 +28,21 @@ struct In;
 template <class T>
 struct Out;
 
-// A parameter's name, made only when an error needs it: word number `index` of `names`, then `suffix`.
+// A parameter of the call in progress. Its name is looked up in the table's row only when an error needs it.
 struct Param {
-  const char* names;
+  napi_env env;
+  napi_callback_info info;
   size_t index;
   const char* suffix = "";
 
-  std::string name() const {
-    const char* word = names;
-    for (size_t i = 0; i < index && *word != '\0'; i++) word += std::strcspn(word, " ") + 1;
-    return std::string(word, std::strcspn(word, " ")) + suffix;
-  }
+  std::string name() const;  // bind.cc
 };
+
+// Word number `index` of a row's parameter names.
+inline std::string word(const char* names, size_t index) {
+  for (size_t i = 0; i < index && *names != '\0'; i++) names += std::strcspn(names, " ") + 1;
+  return {names, std::strcspn(names, " ")};
+}
 
 inline std::string hex(uintptr_t value) {
   std::array<char, 20> text{};
@@ -54,7 +57,7 @@ inline bool is_type(napi_env env, napi_value value, napi_valuetype wanted) {
 
 // --- numbers ------------------------------------------------------------------------------------------------------
 
-inline bool read_integer(napi_env env, napi_value value, Param param, double low, double high,
+inline bool read_integer(napi_env env, napi_value value, const Param& param, double low, double high,
                          const char* expected, double& out) {
   if (napi_get_value_double(env, value, &out) != napi_ok) [[unlikely]] {
     failure::raise_argument(env, failure::Kind::Type, param.name(), "of type number", value);
@@ -73,7 +76,7 @@ template <>
 struct In<int> {
   using Stored = int;
   static constexpr const char* ts = "number";
-  static bool read(napi_env env, napi_value value, Param param, int& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, int& out) {
     double number = 0;
     if (!read_integer(env, value, param, -2147483648.0, 4294967295.0, "a 32-bit integer", number)) return false;
     out = static_cast<int>(static_cast<int64_t>(number));
@@ -86,7 +89,7 @@ template <>
 struct In<unsigned> {
   using Stored = unsigned;
   static constexpr const char* ts = "number";
-  static bool read(napi_env env, napi_value value, Param param, unsigned& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, unsigned& out) {
     double number = 0;
     if (!read_integer(env, value, param, 0, 4294967295.0, "an unsigned 32-bit integer", number)) return false;
     out = static_cast<unsigned>(number);
@@ -99,7 +102,7 @@ template <>
 struct In<size_t> {
   using Stored = size_t;
   static constexpr const char* ts = "number";
-  static bool read(napi_env env, napi_value value, Param param, size_t& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, size_t& out) {
     double number = 0;
     if (!read_integer(env, value, param, 0, kMaxSafeInteger, "a safe integer >= 0", number)) return false;
     out = static_cast<size_t>(number);
@@ -113,7 +116,7 @@ template <>
 struct In<long> {
   using Stored = long;
   static constexpr const char* ts = "number | bigint";
-  static bool read(napi_env env, napi_value value, Param param, long& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, long& out) {
     if (is_type(env, value, napi_bigint)) {
       int64_t wide = 0;
       bool lossless = false;
@@ -141,7 +144,7 @@ template <>
 struct In<void*> {
   using Stored = void*;
   static constexpr const char* ts = "Address";
-  static bool read(napi_env env, napi_value value, Param param, void*& out) {
+  [[gnu::always_inline]] static bool read(napi_env env, napi_value value, const Param& param, void*& out) {
     uint64_t address = 0;
     bool lossless = false;
     if (napi_get_value_bigint_uint64(env, value, &address, &lossless) != napi_ok) [[unlikely]] {
@@ -166,7 +169,7 @@ template <>
 struct In<const char*> {
   using Stored = std::string;
   static constexpr const char* ts = "string";
-  static bool read(napi_env env, napi_value value, Param param, std::string& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, std::string& out) {
     size_t length = 0;
     if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) {
       failure::raise_argument(env, failure::Kind::Type, param.name(), "of type string", value);
@@ -208,7 +211,7 @@ template <>
 struct In<const Bytes&> {
   using Stored = Bytes;
   static constexpr const char* ts = "Uint8Array";
-  static bool read(napi_env env, napi_value value, Param param, Bytes& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, Bytes& out) {
     uint8_t* data = nullptr;
     if (!is_uint8_array(env, value, data, out.length)) {
       failure::raise_argument(env, failure::Kind::Type, param.name(), "an instance of Uint8Array", value);
@@ -230,7 +233,7 @@ template <>
 struct In<Room> {
   using Stored = Room;
   static constexpr const char* ts = "Uint8Array";
-  static bool read(napi_env env, napi_value value, Param param, Room& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, Room& out) {
     if (is_type(env, value, napi_undefined)) return true;
     uint8_t* data = nullptr;
     out.given = is_uint8_array(env, value, data, out.length);
@@ -247,7 +250,7 @@ template <>
 struct In<const Ranges&> {
   using Stored = Ranges;
   static constexpr const char* ts = "readonly (readonly [Address, number])[]";
-  static bool read(napi_env env, napi_value value, Param param, Ranges& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, Ranges& out) {
     bool array = false;
     uint32_t count = 0;
     if (napi_is_array(env, value, &array) != napi_ok || !array) {
@@ -290,7 +293,7 @@ template <class T>
 struct In<std::optional<T>> {
   using Stored = std::optional<T>;
   static constexpr const char* ts = In<T>::ts;
-  static bool read(napi_env env, napi_value value, Param param, Stored& out) {
+  static bool read(napi_env env, napi_value value, const Param& param, Stored& out) {
     if (is_type(env, value, napi_undefined)) return true;
     return In<T>::read(env, value, param, out.emplace());
   }

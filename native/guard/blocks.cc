@@ -3,31 +3,10 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
-#include <array>
-#include <atomic>
 #include <cstring>
 
 namespace memprobe::guard::blocks {
-namespace {
-
-// A leaf of 16 MiB (touched by the page only) covers 256 MiB of addresses; 2^20 leaves cover 48 bits.
-constexpr unsigned kLeafBits = 28;
-constexpr unsigned kAddressBits = 48;
-constexpr size_t kLeafBytes = (size_t{1} << kLeafBits) / kAlignment;
-constexpr size_t kLeaves = size_t{1} << (kAddressBits - kLeafBits);
-
-enum Mark : uint8_t { kNone, kLive, kAttended };
-
-using Cell = std::atomic<uint8_t>;
-static_assert(sizeof(Cell) == 1 && Cell::is_always_lock_free);
-
-// Zero-initialised, so only the pages in use exist.
 std::array<std::atomic<Cell*>, kLeaves> leaves;
-
-Cell* leaf_of(uintptr_t address) {
-  const size_t index = address >> kLeafBits;
-  return index < kLeaves ? leaves[index].load(std::memory_order_acquire) : nullptr;
-}
 
 Cell* make_leaf(uintptr_t address) {
   const size_t index = address >> kLeafBits;
@@ -42,14 +21,7 @@ Cell* make_leaf(uintptr_t address) {
   return expected;
 }
 
-size_t slot_of(uintptr_t address) { return (address & ((uintptr_t{1} << kLeafBits) - 1)) / kAlignment; }
-
-Cell* cell_of(void* block) {
-  const auto address = reinterpret_cast<uintptr_t>(block);
-  if (address % kAlignment != 0) return nullptr;
-  Cell* leaf = leaf_of(address);
-  return leaf == nullptr ? nullptr : leaf + slot_of(address);
-}
+namespace {
 
 // The highest marked cell at or below `address`, or 0.
 uintptr_t last_block_at_or_below(uintptr_t address) {
@@ -67,23 +39,6 @@ uintptr_t last_block_at_or_below(uintptr_t address) {
 }
 
 }  // namespace
-
-bool add(void* block) {
-  const auto address = reinterpret_cast<uintptr_t>(block);
-  Cell* leaf = leaf_of(address);
-  if (leaf == nullptr) leaf = make_leaf(address);
-  if (leaf == nullptr) return false;
-  leaf[slot_of(address)].store(kLive, std::memory_order_release);
-  return true;
-}
-
-Claim claim(void* block) {
-  Cell* cell = cell_of(block);
-  uint8_t expected = kLive;
-  if (cell == nullptr) return Claim::Unknown;
-  if (cell->compare_exchange_strong(expected, kNone, std::memory_order_acq_rel)) return Claim::Taken;
-  return expected == kAttended ? Claim::Attended : Claim::Unknown;
-}
 
 void remove(void* block) {
   if (Cell* cell = cell_of(block)) cell->store(kNone, std::memory_order_release);

@@ -3,6 +3,8 @@
 // than malloc itself.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -22,11 +24,58 @@ struct Extent {
   uintptr_t end = 0;  // start of an unknown block: 0
 };
 
+// --- the shadow ---------------------------------------------------------------------------------------------------
+// A leaf of 16 MiB (touched by the page only) covers 256 MiB of addresses; 2^20 leaves cover 48 bits. It lies open
+// here because malloc and free must find their way through it without a call.
+
+inline constexpr unsigned kLeafBits = 28;
+inline constexpr unsigned kAddressBits = 48;
+inline constexpr size_t kLeafBytes = (size_t{1} << kLeafBits) / kAlignment;
+inline constexpr size_t kLeaves = size_t{1} << (kAddressBits - kLeafBits);
+
+enum Mark : uint8_t { kNone, kLive, kAttended };
+
+using Cell = std::atomic<uint8_t>;
+static_assert(sizeof(Cell) == 1 && Cell::is_always_lock_free);
+
+// Zero-initialised, so only the pages in use exist.
+extern std::array<std::atomic<Cell*>, kLeaves> leaves;
+
+inline Cell* leaf_of(uintptr_t address) {
+  const size_t index = address >> kLeafBits;
+  return index < kLeaves ? leaves[index].load(std::memory_order_acquire) : nullptr;
+}
+
+inline size_t slot_of(uintptr_t address) { return (address & ((uintptr_t{1} << kLeafBits) - 1)) / kAlignment; }
+
+inline Cell* cell_of(const void* block) {
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  Cell* leaf = address % kAlignment == 0 ? leaf_of(address) : nullptr;
+  return leaf == nullptr ? nullptr : leaf + slot_of(address);
+}
+
+Cell* make_leaf(uintptr_t address);
+
+// --- the books ----------------------------------------------------------------------------------------------------
+
 // Records a new block. False: there is no memory for the shadow.
-bool add(void* block);
+inline bool add(void* block) {
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  Cell* leaf = leaf_of(address);
+  if (leaf == nullptr) [[unlikely]] leaf = make_leaf(address);
+  if (leaf == nullptr) [[unlikely]] return false;
+  leaf[slot_of(address)].store(kLive, std::memory_order_release);
+  return true;
+}
 
 // Takes a block out of the books, if nobody attends to it.
-Claim claim(void* block);
+inline Claim claim(void* block) {
+  Cell* cell = cell_of(block);
+  uint8_t expected = kLive;
+  if (cell == nullptr) [[unlikely]] return Claim::Unknown;
+  if (cell->compare_exchange_strong(expected, kNone, std::memory_order_acq_rel)) [[likely]] return Claim::Taken;
+  return expected == kAttended ? Claim::Attended : Claim::Unknown;
+}
 
 // Takes an attended block out, after its views are gone. The caller holds the lock of holds.
 void remove(void* block);

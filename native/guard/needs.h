@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <memory>
 #include <optional>
 
 #include "../bind/js.h"
@@ -67,9 +68,8 @@ bool release_block(napi_env env, void* block, Failure& why);
 struct Frees {
   bool enter(napi_env env, void* block) {
     if (block == nullptr || blocks::claim(block) == blocks::Claim::Taken) [[likely]] return true;
-    env_ = env;
-    block_ = block;
-    return release_block(env_, block_, why_.emplace());
+    why_ = std::make_unique<Failure>();
+    return release_block(env, block, *why_);
   }
   Failure refusal() const { return *why_; }
   template <class R>
@@ -78,9 +78,7 @@ struct Frees {
   }
 
  private:
-  napi_env env_ = nullptr;
-  void* block_ = nullptr;
-  std::optional<Failure> why_;
+  std::unique_ptr<Failure> why_;  // apart, so that the usual way has nothing to initialise
 };
 
 struct Reallocates : Frees {

@@ -65,8 +65,8 @@ bool read_range(napi_env env, napi_callback_info info, void*& addr, size_t& leng
   napi_value argv[2];
   size_t argc = 2;
   if (napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return false;
-  return js::In<void*>::read(env, argv[0], {"addr length", 0}, addr) &&
-         js::In<size_t>::read(env, argv[1], {"addr length", 1}, length);
+  return js::In<void*>::read(env, argv[0], {env, info, 0}, addr) &&
+         js::In<size_t>::read(env, argv[1], {env, info, 1}, length);
 }
 
 napi_value empty_buffer(napi_env env) {
@@ -163,7 +163,7 @@ napi_value alloca_(napi_env env, napi_callback_info info) noexcept {
   size_t size = 0;
   napi_valuetype type = napi_undefined;
   if (napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return nullptr;
-  if (!js::In<size_t>::read(env, argv[0], {"size fn", 0}, size)) return nullptr;
+  if (!js::In<size_t>::read(env, argv[0], {env, info, 0}, size)) return nullptr;
   if (napi_typeof(env, argv[1], &type) != napi_ok || type != napi_function) {
     failure::raise_argument(env, failure::Kind::Type, "fn", "of type function", argv[1]);
     return nullptr;
@@ -189,8 +189,8 @@ constexpr bind::Entry table[] = {
     SHAPE(poke, Returned, "addr bytes", [](void* addr, const js::Bytes& bytes) { return write_bytes(addr, bytes); })
         .guarded<guard::Writes>()
         .blocking(),
-    bind::raw<view_signature>("view", view, view_anything),
-    bind::raw<alloca_signature>("alloca", alloca_, alloca_),
+    bind::raw<view_signature>("view", "addr length", view, view_anything),
+    bind::raw<alloca_signature>("alloca", "size fn", alloca_, alloca_),
 };
 
 }  // namespace

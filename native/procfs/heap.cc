@@ -9,8 +9,9 @@
 namespace memprobe {
 
 struct HeapTable {
-  std::vector<uint64_t> arenas = {};    // address
-  std::vector<double> totals = {};      // per arena: main, systemBytes, then chunks, bytes, resident, trimmable of each
+  std::vector<uint64_t> arenas = {};  // address
+  std::vector<double> totals =
+      {};  // per arena: main, systemBytes, then chunks, bytes, resident, trimmable of each
   std::vector<uint64_t> pieces = {};    // start, end
   std::vector<double> piece_info = {};  // arena, resident
   std::vector<uint64_t> mmapped = {};   // start, end
@@ -25,20 +26,17 @@ template <>
 struct Out<HeapTable> {
   static std::string ts() {
     return "{ arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; "
-           "mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number }";
+           "mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: "
+           "number }";
   }
   static napi_value write(napi_env env, const HeapTable& from, Arguments) {
     napi_value out = nullptr;
     if (napi_create_object(env, &out) != napi_ok) return nullptr;
     const std::initializer_list<std::pair<const char*, napi_value>> properties = {
-        {"arenas", column(env, from.arenas)},
-        {"totals", column(env, from.totals)},
-        {"pieces", column(env, from.pieces)},
-        {"pieceInfo", column(env, from.piece_info)},
-        {"mmapped", column(env, from.mmapped)},
-        {"mmappedResident", column(env, from.mmapped_resident)},
-        {"sizes", column(env, from.sizes)},
-        {"mmappedBytes", number(env, from.mmapped_bytes)},
+        {"arenas", column(env, from.arenas)},   {"totals", column(env, from.totals)},
+        {"pieces", column(env, from.pieces)},   {"pieceInfo", column(env, from.piece_info)},
+        {"mmapped", column(env, from.mmapped)}, {"mmappedResident", column(env, from.mmapped_resident)},
+        {"sizes", column(env, from.sizes)},     {"mmappedBytes", number(env, from.mmapped_bytes)},
     };
     for (const auto& [name, value] : properties) {
       if (value == nullptr || napi_set_named_property(env, out, name, value) != napi_ok) return nullptr;
@@ -102,9 +100,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-namespace topic {
-extern const bind::Topic heap;
-}
 const bind::Topic topic::heap{"heap", table, {}};
 
 }  // namespace memprobe

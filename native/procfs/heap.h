@@ -1,5 +1,5 @@
-// Where the memory of glibc's malloc is, block by block, read from outside: no lock is taken, nobody is stopped.
-// Plain C++ without global state: it may run on any thread.
+// Where the memory of glibc's malloc is, block by block, read from outside: no lock is taken, nobody is
+// stopped. Plain C++ without global state: it may run on any thread.
 #pragma once
 
 #include <sys/types.h>

@@ -32,8 +32,9 @@ bool inside(std::span<const Range> ranges, uint64_t address) {
   return range != ranges.end() && range->contains(address);
 }
 
-// Each bin is a list through its free chunks; an empty one points to itself, as if it were a chunk 16 bytes below.
-// The two pointers in front of the bins (top, last_remainder) may look like one more: the last match is the right one.
+// Each bin is a list through its free chunks; an empty one points to itself, as if it were a chunk 16 bytes
+// below. The two pointers in front of the bins (top, last_remainder) may look like one more: the last match
+// is the right one.
 template <class IsChunk>
 bool are_bins(const uint64_t* bins, uint64_t address, IsChunk is_chunk) {
   size_t empty = 0;
@@ -51,7 +52,7 @@ bool are_bins(const uint64_t* bins, uint64_t address, IsChunk is_chunk) {
   return empty != 0;
 }
 
-// --- the main arena -----------------------------------------------------------------------------------------------
+// --- the main arena ---------------------------------------------------------------------
 
 // Private, writable data of a file, as one array of words; pages that are not resident are left zero.
 std::vector<uint64_t> read_words(const Process& process, Range range) {
@@ -70,7 +71,7 @@ struct MainSearch {
     return space.brk.contains(address) || inside(space.anonymous, address);
   }
   std::optional<size_t> find_bins() const;
-  std::optional<uint64_t> find_mmapped() const;
+  std::optional<size_t> find_base() const;
 };
 
 std::optional<size_t> MainSearch::find_bins() const {
@@ -78,26 +79,28 @@ std::optional<size_t> MainSearch::find_bins() const {
   std::optional<size_t> last;
   for (size_t i = 16; i + kStateEnd / 8 <= words.size(); i++) {
     const uint64_t top = words[i - 2];
-    if (top != 0 && top % 16 == 0 && in_heap(top) && are_bins(&words[i], range.start + i * 8, is_chunk)) last = i;
+    if (top != 0 && top % 16 == 0 && in_heap(top) && are_bins(&words[i], range.start + i * 8, is_chunk))
+      last = i;
     if (last && i == *last + 2) break;
   }
   return last;
 }
 
-// struct malloc_par has: mmapped_mem, max_mmapped_mem, sbrk_base, the number of tcache bins, tcache_max_bytes.
-std::optional<uint64_t> MainSearch::find_mmapped() const {
+// struct malloc_par has: mmapped_mem, max_mmapped_mem, sbrk_base, the number of tcache bins,
+// tcache_max_bytes.
+std::optional<size_t> MainSearch::find_base() const {
   for (size_t i = 2; i + 2 < words.size(); i++) {
     const uint64_t bytes = words[i - 2];
     const bool is_base = words[i] % 16 == 0 && in_heap(words[i]);
     if (is_base && bytes % page_size() == 0 && bytes <= words[i - 1] && words[i + 1] - 1 < 76 &&
         words[i + 2] < kMaxHeap) {
-      return bytes;
+      return i;
     }
   }
   return {};
 }
 
-// --- threads' arenas ----------------------------------------------------------------------------------------------
+// --- threads' arenas ---------------------------------------------------------------------
 
 struct HeapInfo {
   uint64_t arena;
@@ -126,7 +129,8 @@ std::vector<FoundHeap> find_heaps(const Process& process, std::span<const Range>
     for (const Range& run : residency[i].runs()) {
       for (uint64_t at = align_up(run.start, kHeapAlign); at < run.end; at += kHeapAlign) {
         FoundHeap heap{.start = at, .info = {}};
-        if (process.read(at, &heap.info, sizeof heap.info) && is_heap(heap, anonymous[i].end)) out.push_back(heap);
+        if (process.read(at, &heap.info, sizeof heap.info) && is_heap(heap, anonymous[i].end))
+          out.push_back(heap);
       }
     }
   }
@@ -134,7 +138,8 @@ std::vector<FoundHeap> find_heaps(const Process& process, std::span<const Range>
 }
 
 // The first heap of an arena holds the arena itself, right behind the heap's own structure.
-std::optional<Arena> as_arena(const Process& process, const FoundHeap& heap, std::span<const Range> anonymous) {
+std::optional<Arena> as_arena(const Process& process, const FoundHeap& heap,
+                              std::span<const Range> anonymous) {
   const uint64_t info_bytes = heap.info.arena - heap.start;
   if (heap.info.prev != 0 || (info_bytes != 32 && info_bytes != 48)) return {};
   std::array<uint64_t, (kMaxBinsOffset + kStateEnd) / 8> words{};
@@ -173,8 +178,8 @@ void AddressSpace::add(const std::string& line) {
   char perms[5] = {};
   uint64_t inode = 0;
   int length = 0;
-  const int fields = std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %n", &range.start,
-                                 &range.end, perms, &inode, &length);
+  const int fields = std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %n",
+                                 &range.start, &range.end, perms, &inode, &length);
   if (fields != 4 || std::string_view(perms).substr(0, 2) != "rw" || perms[3] != 'p') return;
   const std::string_view path = std::string_view(line).substr(static_cast<size_t>(length));
   if (path == "[heap]") {
@@ -196,11 +201,13 @@ std::optional<MainArena> find_main_arena(const Process& process, const AddressSp
     const uint64_t bins = range.start + *found * 8;
     const uint64_t top = search.words[*found - 2];
     const uint64_t system_bytes = search.words[*found + kSystemMem / 8];
-    return MainArena{
-        .arena = {.main = true, .address = bins - 112, .bins = bins, .system_bytes = system_bytes},
-        .scattered = !space.brk.contains(top),
-        .mmapped_bytes = search.find_mmapped(),
-    };
+    MainArena main{.arena = {.main = true, .address = bins - 112, .bins = bins, .system_bytes = system_bytes},
+                   .scattered = !space.brk.contains(top)};
+    if (const auto base = search.find_base()) {
+      main.base = search.words[*base];
+      main.mmapped_bytes = search.words[*base - 2];
+    }
+    return main;
   }
   return {};
 }
@@ -213,7 +220,8 @@ std::vector<Arena> find_thread_arenas(const Process& process, std::span<const Ra
     if (auto arena = as_arena(process, heap, anonymous)) out.push_back(std::move(*arena));
   }
   for (const FoundHeap& heap : heaps) {
-    const auto arena = std::find_if(out.begin(), out.end(), [&](const Arena& it) { return it.address == heap.info.arena; });
+    const auto arena =
+        std::find_if(out.begin(), out.end(), [&](const Arena& it) { return it.address == heap.info.arena; });
     if (arena != out.end()) arena->pieces.push_back(as_piece(heap, *arena));
   }
   return out;

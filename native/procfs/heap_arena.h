@@ -1,6 +1,6 @@
-// Finds glibc's arenas in another process: malloc keeps no list that could be read from outside, but its structures
-// have shapes that nothing else has. Written after malloc/arena.c and malloc/malloc.c of glibc 2.26 to 2.42; the
-// offsets that changed between these are found, not assumed.
+// Finds glibc's arenas in another process: malloc keeps no list that could be read from outside, but its
+// structures have shapes that nothing else has. Written after malloc/arena.c and malloc/malloc.c of
+// glibc 2.26 to 2.42; the offsets that changed between these are found, not assumed.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct Arena {
 
 // What is mapped, as far as it matters here.
 struct AddressSpace {
-  std::vector<Range> data = {};       // private, writable mappings of files: where the main arena's structure is
+  std::vector<Range> data = {};  // private, writable mappings of files: where the main arena's structure is
   std::vector<Range> anonymous = {};  // private, writable memory without a name; neighbours are one range
   Range brk = {};                     // [heap]
 
@@ -46,7 +46,9 @@ struct MainArena {
   Arena arena = {};
   // Whether some of it may be outside of [heap], because the break could not be moved.
   bool scattered = false;
-  // What malloc itself counts as memory in blocks of their own (mmap).
+  // From malloc's parameters, where they were found: where its part of [heap] begins, and what it counts as
+  // memory in blocks of their own (mmap).
+  std::optional<uint64_t> base = {};
   std::optional<uint64_t> mmapped_bytes = {};
 };
 

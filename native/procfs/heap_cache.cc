@@ -33,7 +33,7 @@ uint64_t word(const uint8_t* from, size_t index) {
   return value;
 }
 
-// glibc 2.26: bytes, 2.30: 16-bit counts; 2.42: 16-bit numbers of free places, which is how many more would fit.
+// glibc 2.26: bytes, 2.30: 16-bit counts; 2.42: 16-bit numbers of free places, so of how many more would fit.
 Cache decode(const Bytes& bytes, uint64_t chunk_size) {
   const bool has_places = chunk_size == kCacheChunks[2];
   Cache out{.bins = has_places ? kMaxBins : kSmallBins};
@@ -64,11 +64,13 @@ bool right_size(uint64_t size, size_t bin) {
   return bin < kSmallBins ? size == kMinChunk + 16 * bin : size > kLargestSmall && size % 16 == 0;
 }
 
-// A list of free blocks of one bin. tcache links blocks by the address that malloc returned, fastbins by the chunk's.
+// A list of free blocks of one bin. tcache links blocks by the address that malloc returned, fastbins by the
+// chunk's.
 struct List {
   const Process& process;
   size_t bin = 0;
   uint64_t link_to_block = 0;
+  size_t limit = kMaxList;
 
   struct Block {
     uint64_t at = 0;  // as malloc returned it
@@ -94,7 +96,7 @@ struct List {
   // Appends the list that begins with the block at `first`. False: this is no such list.
   bool read(uint64_t first, std::vector<FreeBlock>& out) const {
     auto current = block(first);
-    for (size_t count = 0; current && count < kMaxList; count++) {
+    for (size_t count = 0; current && count < limit; count++) {
       out.push_back({current->at - 16, current->size});
       if (is_last(*current)) return true;
       current = next(*current);
@@ -111,7 +113,9 @@ bool try_cache(const Process& process, uint64_t chunk, uint64_t size, std::vecto
   for (size_t i = 0; i < cache.bins; i++) {
     const size_t before = out.size();
     if (cache.entries[i] == 0) continue;
-    if (!List{process, i}.read(cache.entries[i], out) || out.size() - before != cache.counts[i]) return false;
+    if (!List{process, i, 0, cache.counts[i]}.read(cache.entries[i], out) ||
+        out.size() - before != cache.counts[i])
+      return false;
   }
   return true;
 }

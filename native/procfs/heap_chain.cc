@@ -6,9 +6,12 @@
 namespace memprobe::procfs {
 namespace {
 
-// A place is taken for the start of a chunk if this many chunks follow from it: the chains of wrong places either
-// break sooner or have met the right chain by then.
+// A place is taken for the start of a chunk if this many chunks follow from it: the chains of wrong places
+// either break sooner or have met the right chain by then.
 constexpr int kCredibleSteps = 32;
+// The first of them may not be larger: a wrong size may well meet the right chain, but behind much that it
+// passed over.
+constexpr uint64_t kCredibleFirst = 64 * 1024;
 // How often a block is read again where a chain breaks.
 constexpr int kRetries = 3;
 constexpr uint64_t kHugeAddress = uint64_t{1} << 47;
@@ -39,14 +42,14 @@ Tally& Tally::operator+=(const Tally& other) {
 }
 
 Totals& Totals::operator+=(const Totals& other) {
-  for (Tally Totals::*part : {&Totals::live, &Totals::free, &Totals::top, &Totals::cached, &Totals::fast,
-                              &Totals::overhead, &Totals::unwalked}) {
+  for (Tally Totals::* part : {&Totals::live, &Totals::free, &Totals::top, &Totals::cached, &Totals::fast,
+                               &Totals::overhead, &Totals::unwalked}) {
     this->*part += other.*part;
   }
   return *this;
 }
 
-// --- SizeCounts ---------------------------------------------------------------------------------------------------
+// --- SizeCounts ---------------------------------------------------------------------
 
 void SizeCounts::take(uint64_t size) {
   if (size < kExact) {
@@ -74,10 +77,14 @@ std::vector<SizeCounts::Row> SizeCounts::rows() const {
   return out;
 }
 
-// --- Chain --------------------------------------------------------------------------------------------------------
+// --- Chain ---------------------------------------------------------------------
 
 Chain::Chain(const Process& process, const Residency& residency, Range range, Owner owner)
-    : process_(process), residency_(residency), range_(range), owner_(owner), window_(process, residency, range) {
+    : process_(process),
+      residency_(residency),
+      range_(range),
+      owner_(owner),
+      window_(process, residency, range) {
   process_.read(owner_.top_field, &top_, sizeof top_);
 }
 
@@ -110,9 +117,9 @@ Chain::Step Chain::step() {
   return Step::Ok;
 }
 
-// Where malloc had to go on elsewhere, it ends a piece with a fence of chunks that can't be used. Returns the end of
-// one that begins here, or 0. In the main arena: two chunks of 16 bytes, or three; in a thread's: one of 16 or 32
-// bytes and one of 0.
+// Where malloc had to go on elsewhere, it ends a piece with a fence of chunks that can't be used. Returns the
+// end of one that begins here, or 0. In the main arena: two chunks of 16 bytes, or three; in a thread's: one
+// of 16 or 32 bytes and one of 0.
 uint64_t Chain::fence_end(uint64_t at, const Header& header) {
   Header next = header;
   if (!owner_.main) {
@@ -128,7 +135,8 @@ uint64_t Chain::fence_end(uint64_t at, const Header& header) {
   return end - at >= 32 ? end : 0;
 }
 
-// The top moves while its program allocates: what was top a moment ago is asked for again before it ends the walk.
+// The top moves while its program allocates: what was top a moment ago is asked for again before it ends the
+// walk.
 bool Chain::is_top(uint64_t at, const Header& header) {
   if (header.size() < kMinChunk || header.size() > kHugeAddress || !header.prev_in_use()) return false;
   if (at + header.size() == range_.end) return true;
@@ -150,7 +158,8 @@ void Chain::count_live(uint64_t size) {
   findings_->totals.live.add(1, size - kHeaderBytes, in_memory - kHeaderBytes);
   findings_->totals.overhead.add(0, kHeaderBytes, kHeaderBytes);
   sizes_->add(size);
-  if (may_hold_cache(size)) [[unlikely]] findings_->cache_candidates.push_back(at_);
+  if (may_hold_cache(size)) [[unlikely]]
+    findings_->cache_candidates.push_back(at_);
 }
 
 // malloc_trim gives back the whole pages behind a free chunk's own structure.
@@ -173,8 +182,8 @@ void Chain::count_fence(uint64_t end) {
   at_ = end;
 }
 
-// The chain broke: the program changed it since the block was read, or here lies memory of someone else (a foreign
-// sbrk), or pages that are not resident.
+// The chain broke: the program changed it since the block was read, or here lies memory of someone else (a
+// foreign sbrk), or pages that are not resident.
 void Chain::recover(Step why) {
   const uint64_t from = at_;
   for (int i = 0; why == Step::Broken && i < kRetries; i++) {
@@ -207,6 +216,7 @@ bool Chain::credible(uint64_t at) {
   if (!window_.header(at, chunk)) return false;
   for (int i = 0; i < kCredibleSteps; i++) {
     if (is_top(at, chunk)) return true;
+    if (i == 0 && chunk.size() > kCredibleFirst) return false;
     if (!plausible(at, chunk)) return i > 0 && fence_end(at, chunk) != 0;
     Header next;
     if (!window_.peek(at + chunk.size(), next) || !agree(chunk, next)) return false;

@@ -81,8 +81,8 @@ class Chain {
   Chain(const Process& process, const Residency& residency, Range range, Owner owner);
   // Accounts for everything from `first` to the end of the range.
   void walk(uint64_t first, Findings& findings, SizeCounts& sizes);
-  // Follows the chain without accounting for anything: the end of the piece that starts at `first`, or 0 if this
-  // does not end the way a piece of the main arena ends, in the top chunk or in a fence.
+  // Follows the chain without accounting for anything: the end of the piece that starts at `first`, or 0 if
+  // this does not end the way a piece of the main arena ends, in the top chunk or in a fence.
   uint64_t piece_end(uint64_t first);
 
  private:

@@ -52,7 +52,7 @@ uint64_t page_size() {
   return size;
 }
 
-// --- Residency ----------------------------------------------------------------------------------------------------
+// --- Residency ---------------------------------------------------------------------
 
 void Residency::add(Range run) {
   if (!runs_.empty() && runs_.back().end == run.start) {
@@ -83,7 +83,7 @@ uint64_t Residency::bytes(uint64_t start, uint64_t end) const {
   return below(end) - from;
 }
 
-// --- Process ------------------------------------------------------------------------------------------------------
+// --- Process ---------------------------------------------------------------------
 
 Process::~Process() {
   if (pagemap_ != -1) close(pagemap_);
@@ -175,7 +175,7 @@ void Process::read_pages(Range range, const Residency& residency, uint8_t* into,
   }
 }
 
-// --- Window -------------------------------------------------------------------------------------------------------
+// --- Window ---------------------------------------------------------------------
 
 Window::Window(const Process& process, const Residency& residency, Range range)
     : process_(process),

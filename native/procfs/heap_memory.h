@@ -1,5 +1,5 @@
-// Another process's memory, seen from outside: which pages are resident, and what stands in them. Nothing here stops
-// the process, and nothing touches a page that was not resident, for that would make it so.
+// Another process's memory, seen from outside: which pages are resident, and what stands in them. Nothing
+// here stops the process, and nothing touches a page that was not resident, for that would make it so.
 #pragma once
 
 #include <sys/types.h>
@@ -25,8 +25,8 @@ uint64_t page_size();
 inline uint64_t align_down(uint64_t value, uint64_t unit) { return value & ~(unit - 1); }
 inline uint64_t align_up(uint64_t value, uint64_t unit) { return (value + unit - 1) & ~(unit - 1); }
 
-// The resident part of a range: runs of pages in ascending order. Lookups remember where the last one was, since
-// they nearly always move forward; hence one thread at a time.
+// The resident part of a range: runs of pages in ascending order. Lookups remember where the last one was,
+// since they nearly always move forward; hence one thread at a time.
 class Residency {
  public:
   void add(Range run);
@@ -68,7 +68,8 @@ class Process {
   bool read(uint64_t address, void* into, size_t length) const;
   // Reads the header at each address up to the first that cannot be read; returns how many.
   size_t gather(std::span<const uint64_t> addresses, Header* into) const;
-  // Reads the resident pages of a range that is a whole number of pages; `valid` says, page by page, which it got.
+  // Reads the resident pages of a range that is a whole number of pages; `valid` says, page by page, which it
+  // got.
   void read_pages(Range range, const Residency& residency, uint8_t* into, uint8_t* valid) const;
   // What made every read fail: EPERM or ESRCH, else 0.
   int error() const { return error_; }

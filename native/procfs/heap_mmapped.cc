@@ -13,7 +13,12 @@ class Scan {
  public:
   Scan(const Process& process, Range space, const Residency& residency, std::span<const Range> taken,
        const Owner* main, MmapFindings& findings)
-      : process_(process), space_(space), residency_(residency), taken_(taken), main_(main), findings_(findings) {}
+      : process_(process),
+        space_(space),
+        residency_(residency),
+        taken_(taken),
+        main_(main),
+        findings_(findings) {}
 
   void run() {
     for (uint64_t at = next_page(space_.start); at < space_.end;) at = look(at);
@@ -67,8 +72,8 @@ uint64_t Scan::look(uint64_t at) {
   return got == count ? at : next_page(pages[got] + page_size());
 }
 
-// A mapped block starts with 0 and its size, a whole number of pages (less 16 bytes since glibc 2.43), marked as
-// mapped and nothing else. Blocks with an alignment keep this first header in front of their own.
+// A mapped block starts with 0 and its size, a whole number of pages (less 16 bytes since glibc 2.43), marked
+// as mapped and nothing else. Blocks with an alignment keep this first header in front of their own.
 uint64_t Scan::block_end(uint64_t at, const Header& header) const {
   if (header.prev_size != 0 || (header.field & 7) != 2) return 0;
   const uint64_t size = header.size();
@@ -87,8 +92,8 @@ uint64_t Scan::main_piece_end(uint64_t at, const Header& header) const {
 
 }  // namespace
 
-void find_mmapped(const Process& process, Range space, const Residency& residency, std::span<const Range> taken,
-                  const Owner* main, MmapFindings& findings) {
+void find_mmapped(const Process& process, Range space, const Residency& residency,
+                  std::span<const Range> taken, const Owner* main, MmapFindings& findings) {
   Scan(process, space, residency, taken, main, findings).run();
 }
 

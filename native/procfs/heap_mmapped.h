@@ -19,9 +19,9 @@ struct MmapFindings {
   std::vector<Range> main_pieces = {};
 };
 
-// Looks at the start of each resident page of `space`, one range of anonymous memory, outside of `taken` (ascending).
-// `main` is given where the main arena may have pieces here.
-void find_mmapped(const Process& process, Range space, const Residency& residency, std::span<const Range> taken,
-                  const Owner* main, MmapFindings& findings);
+// Looks at the start of each resident page of `space`, one range of anonymous memory, outside of `taken`
+// (ascending). `main` is given where the main arena may have pieces here.
+void find_mmapped(const Process& process, Range space, const Residency& residency,
+                  std::span<const Range> taken, const Owner* main, MmapFindings& findings);
 
 }  // namespace memprobe::procfs

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "heap.h"
 #include "heap_arena.h"
@@ -22,12 +24,15 @@ class Walk {
     Residency residency;
   };
 
+  MmapFindings scan(std::span<const Residency> residency, std::span<const Range> taken,
+                    const std::optional<MainArena>& main) const;
+  Arena complete(MainArena main, std::span<const Range> elsewhere) const;
   std::vector<Range> taken_by(std::span<const Arena> arenas) const;
   void walk_arena(const Arena& arena);
   void walk_piece(const Arena& arena, const HeapPiece& piece);
   void reclassify_caches();
   void reclassify_fastbins(std::span<const Arena> arenas);
-  bool take_live(const FreeBlock& block, Tally Totals::*into);
+  bool take_live(const FreeBlock& block, Tally Totals::* into);
   const Walked* find(uint64_t address) const;
 
   const Process& process_;
@@ -43,20 +48,10 @@ void Walk::run() {
   for (const Range& range : space_.anonymous) residency.push_back(process_.residency(range));
   auto main = find_main_arena(process_, space_);
   std::vector<Arena> arenas = find_thread_arenas(process_, space_.anonymous, residency);
-  const std::vector<Range> taken = taken_by(arenas);
-
-  MmapFindings mapped;
-  const Owner owner{.main = true, .top_field = main ? main->arena.top_field() : 0};
-  for (size_t i = 0; i < residency.size(); i++) {
-    const Owner* scattered = main && main->scattered ? &owner : nullptr;
-    find_mmapped(process_, space_.anonymous[i], residency[i], taken, scattered, mapped);
-  }
-  residency.clear();
+  MmapFindings mapped = scan(residency, taken_by(arenas), main);
   if (main) {
     out_.mmapped_bytes = main->mmapped_bytes;
-    if (space_.brk.size() != 0) main->arena.pieces.push_back({space_.brk, space_.brk.start, space_.brk.end});
-    for (const Range& piece : mapped.main_pieces) main->arena.pieces.push_back({piece, piece.start, piece.end});
-    arenas.insert(arenas.begin(), std::move(main->arena));
+    arenas.insert(arenas.begin(), complete(std::move(*main), mapped.main_pieces));
   }
   out_.mmapped = std::move(mapped.blocks);
   for (const Arena& arena : arenas) walk_arena(arena);
@@ -65,6 +60,25 @@ void Walk::run() {
   reclassify_caches();
   reclassify_fastbins(arenas);
   out_.sizes = sizes_.rows();
+}
+
+MmapFindings Walk::scan(std::span<const Residency> residency, std::span<const Range> taken,
+                        const std::optional<MainArena>& main) const {
+  MmapFindings out;
+  const Owner owner{.main = true, .top_field = main ? main->arena.top_field() : 0};
+  const Owner* scattered = main && main->scattered ? &owner : nullptr;
+  for (size_t i = 0; i < residency.size(); i++) {
+    find_mmapped(process_, space_.anonymous[i], residency[i], taken, scattered, out);
+  }
+  return out;
+}
+
+Arena Walk::complete(MainArena main, std::span<const Range> elsewhere) const {
+  const Range& brk = space_.brk;
+  const uint64_t first = main.base && brk.contains(*main.base) ? *main.base : brk.start;
+  if (brk.size() != 0) main.arena.pieces.push_back({brk, first, brk.end});
+  for (const Range& piece : elsewhere) main.arena.pieces.push_back({piece, piece.start, piece.end});
+  return std::move(main.arena);
 }
 
 std::vector<Range> Walk::taken_by(std::span<const Arena> arenas) const {
@@ -81,21 +95,23 @@ void Walk::walk_arena(const Arena& arena) {
   for (const HeapPiece& piece : arena.pieces) walk_piece(arena, piece);
 }
 
-// In front of the first chunk lie malloc's own structures, behind the last one pages that it keeps for later.
+// In front of the first chunk lie malloc's own structures (in [heap]: what others took from it before),
+// behind the last one pages that it keeps for later.
 void Walk::walk_piece(const Arena& arena, const HeapPiece& piece) {
   ArenaReport& report = out_.arenas.back();
   Residency residency = process_.residency(piece.range);
   report.pieces.push_back({piece.range, residency.total()});
   Findings findings;
-  const auto overhead = [&](Range range) {
-    findings.totals.overhead.add(0, range.size(), residency.bytes(range.start, range.end));
+  const auto count = [&](Tally& tally, Range range) {
+    tally.add(0, range.size(), residency.bytes(range.start, range.end));
   };
-  overhead({piece.range.start, piece.first});
+  count(arena.main ? findings.totals.unwalked : findings.totals.overhead, {piece.range.start, piece.first});
   Chain(process_, residency, {piece.range.start, piece.limit}, {arena.main, arena.top_field()})
       .walk(piece.first, findings, sizes_);
-  overhead({piece.limit, piece.range.end});
+  count(findings.totals.overhead, {piece.limit, piece.range.end});
   report.totals += findings.totals;
-  cache_candidates_.insert(cache_candidates_.end(), findings.cache_candidates.begin(), findings.cache_candidates.end());
+  cache_candidates_.insert(cache_candidates_.end(), findings.cache_candidates.begin(),
+                           findings.cache_candidates.end());
   walked_.push_back({piece.range, out_.arenas.size() - 1, std::move(residency)});
 }
 
@@ -122,9 +138,9 @@ const Walk::Walked* Walk::find(uint64_t address) const {
   return piece != walked_.end() && piece->range.contains(address) ? &*piece : nullptr;
 }
 
-// Moves a block that was counted as live. In a program that runs on, it may have been something else when the walk
-// came by; then what is there to be moved decides.
-bool Walk::take_live(const FreeBlock& block, Tally Totals::*into) {
+// Moves a block that was counted as live. In a program that runs on, it may have been something else when the
+// walk came by; then what is there to be moved decides.
+bool Walk::take_live(const FreeBlock& block, Tally Totals::* into) {
   const Walked* piece = find(block.chunk);
   if (piece == nullptr || block.chunk + block.size > piece->range.end) return false;
   Totals& totals = out_.arenas[piece->arena].totals;

@@ -6,7 +6,7 @@
 #include <climits>
 
 #include "../topics.h"
-#include "readahead.h"
+#include "file.h"
 
 namespace memprobe::procfs {
 namespace {

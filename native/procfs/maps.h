@@ -1,5 +1,5 @@
-// One mapping by its address, through the PROCMAP_QUERY ioctl on /proc/PID/maps (Linux 6.11): no text, no walk.
-// Plain C++ without global state: it may run on any thread.
+// One mapping by its address, through the PROCMAP_QUERY ioctl on /proc/PID/maps (Linux 6.11): no text, no
+// walk. Plain C++ without global state: it may run on any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct Mapping {
   std::string path = {};
 };
 
-// Looks `address` up in `file`. Returns 0 with an empty `out` when nothing is mapped there, else the errno of open(2)
-// or ioctl(2): ENOTTY where the kernel is older.
+// Looks `address` up in `file`. Returns 0 with an empty `out` when nothing is mapped there, else the errno of
+// open(2) or ioctl(2): ENOTTY where the kernel is older.
 int query_mapping(const char* file, uint64_t address, std::optional<Mapping>& out);
 
 }  // namespace memprobe::procfs

@@ -1,5 +1,6 @@
 // smaps as JavaScript gets it: the columns become typed arrays that share the reader's memory.
 #include <memory>
+#include <unordered_map>
 
 #include "../topics.h"
 #include "smaps_reader.h"
@@ -14,9 +15,12 @@ namespace js {
 constexpr size_t kWorthLending = 64 * 1024;
 
 template <class T>
-napi_value lend(napi_env env, napi_typedarray_type type, const SmapsTable& owner, const std::vector<T>& column) {
+napi_value lend(napi_env env, napi_typedarray_type type, const SmapsTable& owner,
+                const std::vector<T>& column) {
   if (column.size() * sizeof(T) < kWorthLending) return typed_array(env, type, column.data(), column.size());
-  const auto drop = [](napi_env, void*, void* kept) { std::unique_ptr<SmapsTable>(static_cast<SmapsTable*>(kept)); };
+  const auto drop = [](napi_env, void*, void* kept) {
+    std::unique_ptr<SmapsTable>(static_cast<SmapsTable*>(kept));
+  };
   auto keep = std::make_unique<SmapsTable>(owner);
   napi_value buffer = nullptr;
   napi_value array = nullptr;
@@ -40,7 +44,9 @@ napi_value array(napi_env env, const List& list, Each each) {
   return out;
 }
 
-inline napi_value string(napi_env env, const std::string& text) { return Out<std::string>::write(env, text, nullptr); }
+inline napi_value string(napi_env env, const std::string& text) {
+  return Out<std::string>::write(env, text, nullptr);
+}
 
 napi_value strings(napi_env env, const std::vector<std::string>& list) {
   return array(env, list, [env](const std::string& text) { return string(env, text); });
@@ -79,8 +85,11 @@ struct Out<SmapsTable> {
   }
   static napi_value write(napi_env env, const SmapsTable& from, Arguments) {
     const procfs::Smaps& smaps = *from;
+    std::unordered_map<const void*, napi_value> lent;  // what is shared there is shared here
     const auto number_pair = [&](const procfs::NumberColumn& column) {
-      return pair(env, column.name, lend(env, napi_float64_array, from, column.values));
+      napi_value& array = lent[column.values.get()];
+      if (array == nullptr) array = lend(env, napi_float64_array, from, *column.values);
+      return pair(env, column.name, array);
     };
     const auto text_pair = [&](const procfs::TextColumn& column) {
       return pair(env, column.name,

@@ -1,22 +1,28 @@
 #include "smaps_reader.h"
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
-#include "readahead.h"
+#include "file.h"
 
 namespace memprobe::procfs {
 namespace {
 
 // Up to here any number, and 1024 times it, is exact as a double.
 constexpr size_t kMaxDigits = 15;
+constexpr size_t kMany = 2048;
+constexpr size_t kMost = 65536;
+constexpr size_t kBuffer = 64 * 1024;
 constexpr double kAbsentNumber = std::numeric_limits<double>::quiet_NaN();
 
-// --- pieces of a line ---------------------------------------------------------------------------------------------
+// --- pieces of a line --------------------------------------------------------------------------------------
 // Each takes what it recognizes off the front of `line` and says whether it was there.
 
 bool take(std::string_view& line, char wanted) {
@@ -25,15 +31,27 @@ bool take(std::string_view& line, char wanted) {
   return true;
 }
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+constexpr uint8_t kNoDigit = 0xff;
+
+// Looked up, not compared: the digits of an address can't be predicted.
+constexpr std::array<uint8_t, 256> kHexDigits = [] {
+  std::array<uint8_t, 256> digits{};
+  digits.fill(kNoDigit);
+  for (uint8_t i = 0; i < 16; i++) digits[static_cast<uint8_t>("0123456789abcdef"[i])] = i;
+  return digits;
+}();
+
+uint8_t hex_digit(char c) { return kHexDigits[static_cast<uint8_t>(c)]; }
 
 template <class T>
 bool take_hex(std::string_view& line, size_t most_digits, T& out) {
   uint64_t number = 0;
   size_t digits = 0;
-  for (; digits < line.size() && is_hex(line[digits]); digits++) {
+  for (; digits < line.size(); digits++) {
+    const uint8_t digit = hex_digit(line[digits]);
+    if (digit == kNoDigit) break;
     if (digits == most_digits) return false;
-    number = number << 4 | static_cast<uint64_t>(line[digits] <= '9' ? line[digits] - '0' : line[digits] - 'a' + 10);
+    number = number << 4 | digit;
   }
   out = static_cast<T>(number);
   line.remove_prefix(digits);
@@ -83,8 +101,25 @@ std::string_view trimmed(std::string_view text) {
 // A field's name never looks like "7f00-": that begins the next mapping.
 bool begins_mapping(std::string_view line) {
   size_t digits = 0;
-  while (digits < line.size() && is_hex(line[digits])) digits++;
+  while (digits < line.size() && hex_digit(line[digits]) != kNoDigit) digits++;
   return digits > 0 && digits < line.size() && line[digits] == '-';
+}
+
+uint64_t eight_bytes(const char* from) {
+  uint64_t bytes = 0;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  return bytes;
+}
+
+// For lines of some 30 bytes, a million and a half of them: a call of memcmp costs more than the comparison.
+bool starts_with(std::string_view text, std::string_view line) {
+  const size_t length = line.size();
+  if (text.size() < length || length < sizeof(uint64_t)) return text.substr(0, length) == line;
+  for (size_t at = 0; at + sizeof(uint64_t) < length; at += sizeof(uint64_t)) {
+    if (eight_bytes(text.data() + at) != eight_bytes(line.data() + at)) return false;
+  }
+  const size_t tail = length - sizeof(uint64_t);
+  return eight_bytes(text.data() + tail) == eight_bytes(line.data() + tail);
 }
 
 // "1234 kB" or "1234"; anything else is text.
@@ -101,24 +136,38 @@ bool read_number(std::string_view value, double& out) {
   return true;
 }
 
-// --- interned strings ---------------------------------------------------------------------------------------------
+// --- interned strings --------------------------------------------------------------------------------------
 
-// Neighbours mostly share their text, so the last one is tried before the table.
+// Neighbours share their text, or take turns (guard pages do): the last two are tried before the table.
 class Interner {
  public:
   uint32_t operator()(std::string_view text, std::vector<std::string>& strings) {
     if (last_ < strings.size() && strings[last_] == text) return last_;
-    const auto [entry, is_new] = known_.try_emplace(std::string(text), static_cast<uint32_t>(strings.size()));
-    if (is_new) strings.emplace_back(text);
-    return last_ = entry->second;
+    std::swap(last_, before_);
+    if (last_ < strings.size() && strings[last_] == text) return last_;
+    return last_ = look_up(text, strings);
   }
 
  private:
-  std::unordered_map<std::string, uint32_t> known_ = {};
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;  // looks a string_view up without making a string of it
+  };
+
+  uint32_t look_up(std::string_view text, std::vector<std::string>& strings) {
+    const auto known = known_.find(text);
+    if (known != known_.end()) return known->second;
+    const auto place = static_cast<uint32_t>(strings.size());
+    known_.emplace(text, place);
+    strings.emplace_back(text);
+    return place;
+  }
+
+  std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> known_ = {};
   uint32_t last_ = kAbsent;
+  uint32_t before_ = kAbsent;
 };
 
-// --- the parser ---------------------------------------------------------------------------------------------------
+// --- the parser --------------------------------------------------------------------------------------------
 
 class Parser {
  public:
@@ -137,20 +186,23 @@ class Parser {
   // The last line may lack its newline, and every column ends up as long as there are mappings.
   void finish() {
     if (!carry_.empty() && out_.bad_line == 0) line(carry_);
+    const size_t rows = out_.start.size();
     for (Slot& slot : slots_) {
-      write_run(slot);
-      const size_t rows = out_.start.size();
       if (slot.text) {
+        write_run(slot);
         out_.texts[slot.column].index.resize(rows, kAbsent);
+      } else if (slot.first == 0 && slot.last == rows) {
+        out_.numbers[slot.column].values = constant(slot.number);
       } else {
-        out_.numbers[slot.column].values.resize(rows, kAbsentNumber);
+        write_run(slot);
+        out_.numbers[slot.column].values->resize(rows, kAbsentNumber);
       }
     }
   }
 
  private:
-  // A field: its line as it was in the last mapping that had it, what that meant, and the run of mappings that say
-  // so, [first, last), which is not in the column yet.
+  // A field: its line as it was in the last mapping that had it, what that meant, and the run of mappings
+  // that say so, [first, last), which is not in the column yet.
   struct Slot {
     std::string name;
     bool text;
@@ -161,6 +213,14 @@ class Parser {
     size_t first = 0;
     size_t last = 0;
   };
+
+  // Where there are many there may be very many: room for as many as vm.max_map_count lets a process have by
+  // default. It costs addresses, and memory only as it is used.
+  void reserve() {
+    for (auto* column : {&out_.start, &out_.end, &out_.offset, &out_.inode}) column->reserve(kMost);
+    for (auto* column : {&out_.dev, &out_.path}) column->reserve(kMost);
+    out_.perms.reserve(kMost);
+  }
 
   // Parses the complete lines of `text` and says how many bytes they were.
   size_t lines(std::string_view text) {
@@ -186,19 +246,17 @@ class Parser {
     out_.bad_text = text;
   }
 
-  // A kernel writes the same fields in the same order for every mapping, and most lines are even the same as last
-  // time ("Swap: 0 kB"): the run grows then and nothing is parsed. Returns the line's length with its newline, 0 if
-  // it is not so.
+  // A kernel writes the same fields in the same order for every mapping, and most lines are even the same as
+  // last time ("Swap: 0 kB"): the run grows then and nothing is parsed. Returns the line's length with its
+  // newline, 0 if it is not so.
   size_t repeat(std::string_view text) {
     if (next_ >= slots_.size()) return 0;
     Slot& slot = slots_[next_];
-    const size_t length = slot.line.size();
-    if (slot.last + 1 != out_.start.size() || text.size() <= length || text[length] != '\n') return 0;
-    if (std::memcmp(text.data(), slot.line.data(), length) != 0) return 0;
+    if (slot.last + 1 != out_.start.size() || !starts_with(text, slot.line)) return 0;
     slot.last++;
     line_++;
     next_++;
-    return length + 1;
+    return slot.line.size();
   }
 
   bool mapping(std::string_view line) {
@@ -210,6 +268,7 @@ class Parser {
                     take_hex(line, 16, offset) && take(line, ' ') && take_dev(line, dev) && take(line, ' ') &&
                     take_decimal(line, inode) && (line.empty() || line.front() == ' ');
     if (!ok) return false;
+    if (out_.start.size() == kMany) reserve();
     out_.start.push_back(start);
     out_.end.push_back(end);
     out_.offset.push_back(offset);
@@ -229,7 +288,7 @@ class Parser {
     const bool text = !read_number(value, number);
     Slot& slot = slot_for(line.substr(0, colon), text);
     write_run(slot);
-    slot.line = line;
+    slot.line.assign(line).push_back('\n');
     slot.number = number;
     if (text) slot.string = interners_[slot.column](value, out_.texts[slot.column].strings);
     slot.last = out_.start.size();
@@ -241,7 +300,7 @@ class Parser {
     if (slot.text) {
       write_run(slot, out_.texts[slot.column].index, slot.string, kAbsent);
     } else {
-      write_run(slot, out_.numbers[slot.column].values, slot.number, kAbsentNumber);
+      write_run(slot, *out_.numbers[slot.column].values, slot.number, kAbsentNumber);
     }
   }
 
@@ -249,6 +308,13 @@ class Parser {
   static void write_run(const Slot& slot, std::vector<T>& column, T value, T absent) {
     column.resize(slot.first, absent);
     column.resize(slot.last, value);
+  }
+
+  std::shared_ptr<std::vector<double>> constant(double value) {
+    for (const auto& known : constants_) {
+      if (known->front() == value) return known;
+    }
+    return constants_.emplace_back(std::make_shared<std::vector<double>>(out_.start.size(), value));
   }
 
   Slot& slot_for(std::string_view name, bool text) {
@@ -277,25 +343,29 @@ class Parser {
   size_t line_ = 0;
   size_t next_ = 0;
   std::vector<Slot> slots_ = {};
+  std::vector<std::shared_ptr<std::vector<double>>> constants_ = {};  // none of them empty
   std::vector<Interner> interners_ = {};
   Interner intern_path_ = {};
 };
 
 }  // namespace
 
+// The kernel hands out a page of text at a time, which is parsed at once, while it is in the nearest cache. (A
+// thread that reads ahead wins a sixth on an idle machine, and loses more than that on a busy one.)
 int read_smaps(const char* name, Smaps& out) {
   const File file(name);
   if (!file.is_open()) return errno;
-  ReadAhead pieces(file);
   Parser parser(out);
+  std::vector<char> buffer(kBuffer);
   while (out.bad_line == 0) {
-    const std::string_view piece = pieces.next();
-    if (piece.empty()) break;
-    parser.feed(piece);
+    const ssize_t got = file.read(buffer.data(), buffer.size());
+    if (got < 0) return errno;
+    if (got == 0) break;
+    parser.feed({buffer.data(), static_cast<size_t>(got)});
   }
   parser.finish();
   out.truncated = !out.start.empty() && file.vanished();
-  return pieces.error();
+  return 0;
 }
 
 }  // namespace memprobe::procfs

@@ -1,10 +1,11 @@
-// A bulk reader for /proc/PID/smaps (and maps, its subset): text in, columns out. It parses each piece of the file
-// while it is still in the cache, so that a process with tens of thousands of mappings costs little more than the
-// kernel's own work. Plain C++ without global state: it may run on any thread.
+// A bulk reader for /proc/PID/smaps (and maps, its subset): text in, columns out. It parses each piece of the
+// file while it is still in the cache, so that a process with tens of thousands of mappings costs little more
+// than the kernel's own work. Plain C++ without global state: it may run on any thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,13 +17,14 @@ inline constexpr uint32_t kAbsent = UINT32_MAX;
 enum Perms : uint8_t { kExec = 1, kWrite = 2, kRead = 4, kShared = 8 };
 
 // One numeric field under its kernel name: bytes where the kernel says kB, else the bare number; NaN where the
-// mapping does not have the field.
+// mapping does not have the field. Most fields are 0 everywhere: columns that are one value throughout share it.
 struct NumberColumn {
   std::string name;
-  std::vector<double> values = {};
+  std::shared_ptr<std::vector<double>> values = std::make_shared<std::vector<double>>();
 };
 
-// One textual field (VmFlags): `index` points into `strings`, kAbsent where the mapping does not have the field.
+// One textual field (VmFlags): `index` points into `strings`, kAbsent where the mapping does not have the
+// field.
 struct TextColumn {
   std::string name;
   std::vector<uint32_t> index = {};

@@ -1,0 +1,133 @@
+/** `memprobe explain -- node app.js`: starts the program, explains it once, and lets it go on or end as it would have. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CHANNEL } from '../explain/channel.js';
+import { collect } from '../explain/collect.js';
+import { attributeSlowly } from '../explain/index.js';
+import type { Insider } from '../explain/insider.js';
+import type { Explanation } from '../explain/schema.js';
+import { CliError, describeError } from './errors.js';
+import type { ExplainFlags } from './explain.js';
+import { Host } from './host.js';
+
+type Print = (explanation: Explanation, flags: ExplainFlags) => void;
+
+/** After Ctrl-C a program has this long to reach its end before it is looked at as it is, in milliseconds. */
+const GRACE = 300;
+
+export async function explainChild(words: string[], flags: ExplainFlags, print: Print): Promise<void> {
+  if (flags.trim || flags.attach !== undefined) {
+    throw new CliError(
+      'ERR_MEMPROBE_USAGE',
+      '--trim and --attach are for --pid: start the program, then explain its pid',
+    );
+  }
+  const host = await Host.open();
+  const child = await run(words, flags, host, print).finally(() => host.close());
+  endLike(child);
+}
+
+async function run(words: string[], flags: ExplainFlags, host: Host, print: Print): Promise<ChildProcess> {
+  const child = await start(words, host.directory);
+  const ended = once(child, 'exit');
+  const signals = passSignals(child);
+  await Promise.race([
+    sleep(flags.after * 1000, undefined, { ref: false }),
+    host.ending,
+    signals.interrupted,
+    ended,
+  ]);
+  await look(child, host, flags, print);
+  host.release();
+  await ended;
+  signals.stop();
+  return child;
+}
+
+/** A Node program gets --import memprobe/register; any other is only looked at from outside. */
+async function start([command = '', ...args]: string[], directory: string): Promise<ChildProcess> {
+  const register = new URL('../register.js', import.meta.url).href;
+  const node = /^node(js)?$/.test(basename(command)) || command === process.execPath;
+  const child = spawn(command, node ? ['--import', register, ...args] : args, {
+    stdio: 'inherit',
+    env: { ...process.env, [CHANNEL]: directory },
+  });
+  try {
+    await once(child, 'spawn');
+  } catch (error) {
+    throw new CliError(
+      'ERR_MEMPROBE_NOT_STARTED',
+      `${command} could not be started: ${describeError(error)}`,
+    );
+  }
+  return child;
+}
+
+async function look(child: ChildProcess, host: Host, flags: ExplainFlags, print: Print): Promise<void> {
+  try {
+    if (hasEnded(child) || child.pid === undefined)
+      throw new Error(
+        'the program ended before it could be explained (killed, or too short-lived to load memprobe/register)',
+      );
+    const inside = await host.ask();
+    const insider: Insider | undefined = inside && {
+      way: 'inside',
+      ask: async () => inside,
+      ...NOTHING_ELSE,
+    };
+    const snapshot = await collect(child.pid, insider ? { insider } : {});
+    if (!inside)
+      snapshot.notes.push(
+        'the program did not answer from inside: it is no Node program, or its event loop is blocked',
+      );
+    print(await attributeSlowly(snapshot), flags);
+  } catch (error) {
+    // The program matters more than its explanation: it goes on, and its exit code is the command's.
+    process.stderr.write(`memprobe: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+const NOTHING_ELSE = {
+  owned: async () => [],
+  trim: () => Promise.reject(new CliError('ERR_MEMPROBE_USAGE', 'a started program is not trimmed')),
+};
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/**
+ * A terminal sends Ctrl-C to the program too, so it is not sent again; a signal that came to the command alone is passed
+ * on once the program was looked at.
+ */
+function passSignals(child: ChildProcess): {
+  interrupted: Promise<void>;
+  stop: () => void;
+} {
+  const handlers: [NodeJS.Signals, () => void][] = [];
+  const interrupted = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      const shared = signal !== 'SIGTERM' && process.stdin.isTTY === true;
+      const handler = () => {
+        setTimeout(() => {
+          resolve();
+          if (!shared) setTimeout(() => child.kill(signal), GRACE);
+        }, GRACE);
+      };
+      process.on(signal, handler);
+      handlers.push([signal, handler]);
+    }
+  });
+  const stop = () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
+  return { interrupted, stop };
+}
+
+/** The program's exit code, or its signal, becomes the command's. */
+function endLike({ exitCode, signalCode }: ChildProcess): void {
+  if (signalCode === null) process.exitCode = exitCode ?? 1;
+  else process.kill(process.pid, signalCode);
+}

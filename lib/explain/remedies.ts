@@ -1,0 +1,126 @@
+/** What to do about it, in words and commands. */
+import { type Facts, trimmable } from './facts.js';
+import { count, formatBytes } from './format.js';
+import type { Remedy } from './schema.js';
+
+export function trim(facts: Facts): Remedy {
+  const { pid, trim: done } = facts.snapshot;
+  const id = 'malloc-trim';
+  if (done) {
+    const text = `malloc_trim gave back ${formatBytes(done.before - done.after)} in ${Math.round(done.milliseconds)} ms`;
+    return {
+      id,
+      text: `${text}. Call it after bursts of work: malloc_trim(0) of memprobe/libc does the same.`,
+    };
+  }
+  const estimate = trimmable(facts);
+  const text = `malloc_trim(0) would give back about ${formatBytes(estimate)}; --trim does it now and measures.`;
+  return { id, text, estimate, command: `memprobe explain --pid ${pid} --attach --trim` };
+}
+
+/** Worth it where much lies at the end of the heap: glibc raises its threshold by itself as big blocks are freed. */
+export function trimThreshold(facts: Facts): Remedy[] {
+  const tops = (facts.snapshot.heap?.arenas ?? []).reduce((sum, arena) => sum + arena.top.trimmable, 0);
+  if (tops < trimmable(facts) / 4) return [];
+  const text = `${formatBytes(tops)} lie at the end of the heap, where glibc gives back early if it is told to.`;
+  return [{ id: 'trim-threshold', text, command: 'MALLOC_TRIM_THRESHOLD_=131072 node app.js' }];
+}
+
+/** glibc returns only the end of its heap by itself; others return free pages anywhere. */
+export function otherAllocator(): Remedy {
+  const text = 'An allocator that returns free pages by itself avoids it.';
+  return { id: 'other-allocator', text, command: 'LD_PRELOAD=libjemalloc.so.2 node app.js' };
+}
+
+export function fewerArenas({ snapshot }: Facts): Remedy[] {
+  const arenas = snapshot.heap?.arenas.filter((arena) => !arena.main) ?? [];
+  const free = arenas.reduce((sum, arena) => sum + arena.free.resident + arena.top.resident, 0);
+  if (arenas.length < 2 || free < 8 * 2 ** 20) return [];
+  const text = `${formatBytes(free)} are free in ${count(arenas.length, 'thread arena')}; fewer arenas keep less.`;
+  return [{ id: 'fewer-arenas', text, command: 'MALLOC_ARENA_MAX=2 node app.js' }];
+}
+
+export function heapSnapshot({ snapshot }: Facts): Remedy {
+  const text = 'See what is reachable: take heap snapshots some minutes apart and compare them in DevTools.';
+  return {
+    id: 'heap-snapshot',
+    text,
+    command: `node --heapsnapshot-signal=SIGUSR2 app.js; kill -USR2 ${snapshot.pid}`,
+  };
+}
+
+export function limitHeap(facts: Facts): Remedy {
+  const used = facts.snapshot.isolates.reduce((most, isolate) => Math.max(most, isolate.used), 64 * 2 ** 20);
+  const limit = Math.ceil((used * 1.5) / 2 ** 20 / 64) * 64;
+  const text = 'If the growth is only late collection, a lower limit makes V8 collect earlier.';
+  return { id: 'heap-limit', text, command: `node --max-old-space-size=${limit} app.js` };
+}
+
+export function findBuffers(): Remedy {
+  const text =
+    'Find who holds them: a heap snapshot lists ArrayBuffers with their retainers (class JSArrayBufferData).';
+  return { id: 'find-buffers', text };
+}
+
+export function streamBuffers(): Remedy {
+  const text =
+    'Small slices keep big pooled Buffers alive: copy what you keep with Buffer.from(slice), stream the rest.';
+  return { id: 'copy-slices', text };
+}
+
+export function attachFirst({ snapshot }: Facts): Remedy[] {
+  if (snapshot.way !== 'outside' || !snapshot.v8) return [];
+  const text = 'From outside, Buffers look like any malloc. Attaching tells them apart.';
+  return [{ id: 'attach', text, command: `memprobe explain --pid ${snapshot.pid} --attach` }];
+}
+
+export function nativeProfiler(_: Facts): Remedy {
+  const text = 'See which code allocates: start the program under a heap profiler.';
+  return {
+    id: 'native-profiler',
+    text,
+    command: 'heaptrack node app.js   # or LD_PRELOAD=libjemalloc.so with MALLOC_CONF=prof:true',
+  };
+}
+
+export function mtrace(): Remedy {
+  const text = "List the blocks that were never freed with glibc's own trace (slow).";
+  return {
+    id: 'mtrace',
+    text,
+    command: 'MALLOC_TRACE=/tmp/trace LD_PRELOAD=libc_malloc_debug.so.0 node app.js',
+  };
+}
+
+export function fewerThreads(): Remedy {
+  const text = 'Fewer threads: worker_threads of the program, UV_THREADPOOL_SIZE, --v8-pool-size.';
+  return { id: 'fewer-threads', text, command: 'UV_THREADPOOL_SIZE=4 node --v8-pool-size=2 app.js' };
+}
+
+export function smallerStacks(): Remedy {
+  return {
+    id: 'smaller-stacks',
+    text: 'Smaller stacks: resourceLimits.stackSizeMb of new Worker(), ulimit -s for the pool.',
+  };
+}
+
+export function dropFilePages(): Remedy {
+  const text =
+    'Nothing to fear: clean pages are cache. To drop them, madvise(MADV_COLD or MADV_DONTNEED) or unmap.';
+  return { id: 'drop-file-pages', text };
+}
+
+export function removeShared(): Remedy {
+  const text = 'Look for forgotten segments and files, and unlink what nobody uses.';
+  return { id: 'remove-shared', text, command: 'ls -lS /dev/shm; ipcs -m' };
+}
+
+export function noHugePages(): Remedy {
+  const text = 'Let programs ask for huge pages instead of handing them to everybody.';
+  return { id: 'no-huge-pages', text, command: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled' };
+}
+
+export function lookAtMaps({ snapshot }: Facts): Remedy {
+  const text = 'Look at the mappings by size.';
+  return { id: 'maps', text, command: `memprobe maps --pid ${snapshot.pid} --sort rss --group none` };
+}

@@ -1,0 +1,162 @@
+/**
+ * What counts as out of proportion, as a table. A category is out of proportion when it holds at least `floor` bytes
+ * and at least `share` of the resident memory; of several, the biggest makes the verdict and the others add their
+ * remedies. None: `healthy`. The floors lie above what an idle Node process with some workers shows.
+ */
+import { bytesOf, type Facts, partsOf, sumIsolates, trimmable } from './facts.js';
+import { count, formatBytes, formatShare } from './format.js';
+import * as remedies from './remedies.js';
+import type { CategoryId, Part, Remedy, VerdictId } from './schema.js';
+
+const MiB = 2 ** 20;
+
+export interface Rule {
+  id: Exclude<VerdictId, 'healthy'>;
+  category: CategoryId;
+  floor: number;
+  share: number;
+  /** The answer after "1.2 GiB of 3.0 GiB resident (40%) ". */
+  summary: string;
+  evidence(facts: Facts): string[];
+  remedies(facts: Facts): Remedy[];
+}
+
+export const RULES: Rule[] = [
+  {
+    id: 'malloc-retained',
+    category: 'malloc.retained',
+    floor: 24 * MiB,
+    share: 0.15,
+    summary:
+      'is free memory that glibc keeps instead of giving it back: no leak, but fragmentation or habit.',
+    evidence: (facts) => [
+      `${formatBytes(trimmable(facts))} of it are whole pages that malloc_trim can give back`,
+      `spread over ${arenas(facts)}, beside ${formatBytes(mallocInUse(facts))} in use`,
+    ],
+    remedies: (facts) => [
+      remedies.trim(facts),
+      ...remedies.fewerArenas(facts),
+      ...remedies.trimThreshold(facts),
+      remedies.otherAllocator(),
+    ],
+  },
+  {
+    id: 'v8-heap',
+    category: 'v8.heap',
+    floor: 128 * MiB,
+    share: 0.5,
+    summary: "is V8's heap: JavaScript objects that are reachable, or not collected yet.",
+    evidence: (facts) => [...usedHeap(facts), ...biggest(facts, 'v8.heap')],
+    remedies: (facts) => [remedies.heapSnapshot(facts), remedies.limitHeap(facts)],
+  },
+  {
+    id: 'buffers',
+    category: 'buffers',
+    floor: 64 * MiB,
+    share: 0.4,
+    summary: "is Buffers, ArrayBuffers and WebAssembly memory, outside of V8's heap limit.",
+    evidence: (facts) => [
+      `${formatBytes(sumIsolates(facts, 'arrayBuffers'))} of backing stores, told by ${isolates(facts)}`,
+      ...biggest(facts, 'buffers'),
+    ],
+    remedies: () => [remedies.findBuffers(), remedies.streamBuffers()],
+  },
+  {
+    id: 'malloc-live',
+    category: 'malloc.live',
+    floor: 96 * MiB,
+    share: 0.4,
+    summary: "was malloc'ed by native code and is still in use: a native cache, or a native leak.",
+    evidence: (facts) => [...blockSizes(facts), ...knownExternal(facts)],
+    remedies: (facts) => [...remedies.attachFirst(facts), remedies.nativeProfiler(facts), remedies.mtrace()],
+  },
+  {
+    id: 'stacks',
+    category: 'stacks',
+    floor: 64 * MiB,
+    share: 0.2,
+    summary: 'is thread stacks: many threads, or deep recursion in some.',
+    evidence: (facts) => [`${count(facts.snapshot.stacks.length, 'thread')}`, ...biggest(facts, 'stacks')],
+    remedies: () => [remedies.fewerThreads(), remedies.smallerStacks()],
+  },
+  {
+    id: 'files',
+    category: 'files',
+    floor: 128 * MiB,
+    share: 0.4,
+    summary: 'is mapped files: the kernel can drop clean pages whenever it needs memory.',
+    evidence: (facts) => biggest(facts, 'files'),
+    remedies: () => [remedies.dropFilePages()],
+  },
+  {
+    id: 'shared',
+    category: 'shared',
+    floor: 64 * MiB,
+    share: 0.4,
+    summary: 'is shared memory: it stays until the last user unmaps and removes it.',
+    evidence: (facts) => biggest(facts, 'shared'),
+    remedies: () => [remedies.removeShared()],
+  },
+  {
+    id: 'huge-pages',
+    category: 'huge.waste',
+    floor: 32 * MiB,
+    share: 0.15,
+    summary: 'is the unused part of huge pages: zeros that only a 2 MiB page made resident.',
+    evidence: (facts) => biggest(facts, 'huge.waste'),
+    remedies: () => [remedies.noHugePages()],
+  },
+  {
+    id: 'unknown',
+    category: 'unexplained',
+    floor: 48 * MiB,
+    share: 0.2,
+    summary: 'could not be told.',
+    evidence: (facts) => [...facts.snapshot.notes, ...biggest(facts, 'unexplained')],
+    remedies: (facts) => [...remedies.attachFirst(facts), remedies.lookAtMaps(facts)],
+  },
+];
+
+function biggest(facts: Facts, id: CategoryId): string[] {
+  return partsOf(facts, id)
+    .slice(0, 3)
+    .map(
+      ({ label, bytes }: Part) =>
+        `${formatBytes(bytes)} (${formatShare(bytes, bytesOf(facts, id))}) ${label}`,
+    );
+}
+
+function arenas({ snapshot }: Facts): string {
+  return count(snapshot.heap?.arenas.length ?? 0, 'arena');
+}
+
+function isolates({ snapshot }: Facts): string {
+  return count(snapshot.isolates.length, 'isolate');
+}
+
+function mallocInUse(facts: Facts): number {
+  return bytesOf(facts, 'malloc.live') + bytesOf(facts, 'buffers');
+}
+
+function usedHeap(facts: Facts): string[] {
+  const told = facts.snapshot.isolates;
+  if (told.length === 0) return [];
+  const limit = told.reduce((sum, isolate) => sum + isolate.limit, 0);
+  return [
+    `${formatBytes(sumIsolates(facts, 'used'))} used of a limit of ${formatBytes(limit)} in ${isolates(facts)}`,
+  ];
+}
+
+function blockSizes({ snapshot }: Facts): string[] {
+  const sizes = [...(snapshot.heap?.sizes ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
+  return sizes.map(({ from, to, chunks, bytes }) => {
+    const size = from === to ? `${from} bytes` : `${formatBytes(from)} to ${formatBytes(to)}`;
+    return `${count(chunks, 'live block')} of ${size} (${formatBytes(bytes)} in all)`;
+  });
+}
+
+function knownExternal(facts: Facts): string[] {
+  if (facts.snapshot.isolates.length === 0) return [];
+  const external = sumIsolates(facts, 'external');
+  return [`V8 knows of ${formatBytes(external)} external memory, Buffers included`];
+}

@@ -1,0 +1,4 @@
+/** Where did my process's memory go, and how do I get it back? */
+export type { Address } from './address.js';
+export * from './explain/index.js';
+export { UnsupportedError } from './native.js';

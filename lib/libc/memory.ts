@@ -1,0 +1,30 @@
+/** Access to memory itself. */
+import { native } from '../native.js';
+
+/**
+ * A copy of `length` bytes at `addr`, which may be any address of this process: EFAULT where not all of it is readable,
+ * never a signal. @see process_vm_readv(2)
+ */
+export const peek = native.libc.peek;
+
+/**
+ * Stores `bytes` at `addr`, inside memory that memprobe created (`ERR_MEMPROBE_NOT_OWNED` otherwise). EFAULT where it is
+ * not writable. @see process_vm_writev(2)
+ */
+export const poke = native.libc.poke;
+
+/**
+ * The memory itself as an ArrayBuffer, without a copy: memory that memprobe created, readable and writable (EACCES
+ * otherwise). It is detached, and every typed array on it has length 0, when the memory is freed, unmapped, moved or
+ * protected. Electron forbids such buffers: `ERR_MEMPROBE_UNSUPPORTED` there.
+ */
+export const view = native.libc.view;
+
+/**
+ * Calls `fn` with `size` bytes on the native stack and their address, and returns what it returns. The view is detached
+ * when `fn` returns or throws. `ERR_OUT_OF_RANGE` for more than the thread's stack has left; V8's own, tighter limit
+ * (--stack-size) is its RangeError "Maximum call stack size exceeded". Node 22's `ArrayBuffer.prototype.transfer` can
+ * take the memory out of reach: that is `ERR_MEMPROBE_VIEW_MOVED`, and what it was moved to must not be touched.
+ * @see alloca(3)
+ */
+export const alloca = native.libc.alloca;

@@ -1,0 +1,28 @@
+/** Locking memory against being swapped out. */
+import { native } from '../native.js';
+
+/**
+ * Faults the pages in and keeps them in memory. Throws ENOMEM (over RLIMIT_MEMLOCK, or not all of it is mapped: the part
+ * before the hole is locked then), EPERM, EAGAIN. Locks do not nest. @see mlock(2)
+ */
+export const mlock = native.libc.mlock;
+
+/** mlock; with MLOCK_ONFAULT each page is locked when it is first touched. Linux 4.4. @see mlock2(2) */
+export const mlock2 = native.libc.mlock2;
+
+/** @see munlock(2) */
+export const munlock = native.libc.munlock;
+
+/** Locks all that is mapped (MCL_CURRENT) or will be (MCL_FUTURE): mind what V8 reserves. @see mlockall(2) */
+export const mlockall = native.libc.mlockall;
+
+/** @see munlockall(2) */
+export const munlockall = native.libc.munlockall;
+
+const c = native.constants;
+export const MCL_CURRENT = c.MCL_CURRENT;
+export const MCL_FUTURE = c.MCL_FUTURE;
+/** With one of the others: pages are locked as they are touched. Linux 4.4. */
+export const MCL_ONFAULT = c.MCL_ONFAULT;
+/** For mlock2. */
+export const MLOCK_ONFAULT = c.MLOCK_ONFAULT;

@@ -1,0 +1,49 @@
+/**
+ * `memprobe/libc` without the guard: the same calls with the same argument checks, and no question of who owns the
+ * memory. A wrong address kills the process or corrupts it silently. What is allocated here is unknown to the guard, and
+ * what is freed here behind its back it takes to be alive: keep the two apart.
+ */
+import { native } from './native.js';
+
+export * from './libc/index.js'; // constants and types; the calls below take precedence
+export const getpagesize = native.unsafe.getpagesize;
+export const brk = native.unsafe.brk;
+export const sbrk = native.unsafe.sbrk;
+export const mmap = native.unsafe.mmap;
+export const munmap = native.unsafe.munmap;
+export const mremap = native.unsafe.mremap;
+export const mprotect = native.unsafe.mprotect;
+export const msync = native.unsafe.msync;
+export const memfd_create = native.unsafe.memfd_create;
+export const mseal = native.unsafe.mseal;
+export const madvise = native.unsafe.madvise;
+export const posix_madvise = native.unsafe.posix_madvise;
+export const process_madvise = native.unsafe.process_madvise;
+export const mincore = native.unsafe.mincore;
+export const cachestat = native.unsafe.cachestat;
+export const mlock = native.unsafe.mlock;
+export const mlock2 = native.unsafe.mlock2;
+export const munlock = native.unsafe.munlock;
+export const mlockall = native.unsafe.mlockall;
+export const munlockall = native.unsafe.munlockall;
+export const malloc = native.unsafe.malloc;
+export const calloc = native.unsafe.calloc;
+export const realloc = native.unsafe.realloc;
+export const reallocarray = native.unsafe.reallocarray;
+export const free = native.unsafe.free;
+export const posix_memalign = native.unsafe.posix_memalign;
+export const aligned_alloc = native.unsafe.aligned_alloc;
+export const memalign = native.unsafe.memalign;
+export const valloc = native.unsafe.valloc;
+export const pvalloc = native.unsafe.pvalloc;
+export const malloc_usable_size = native.unsafe.malloc_usable_size;
+export const mallinfo = native.unsafe.mallinfo;
+export const mallinfo2 = native.unsafe.mallinfo2;
+export const malloc_info = native.unsafe.malloc_info;
+export const malloc_stats = native.unsafe.malloc_stats;
+export const malloc_trim = native.unsafe.malloc_trim;
+export const mallopt = native.unsafe.mallopt;
+export const peek = native.unsafe.peek;
+export const poke = native.unsafe.poke;
+export const view = native.unsafe.view;
+export const alloca = native.unsafe.alloca;

@@ -1,0 +1,307 @@
+/** The command itself, as it is installed. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { start, startNode } from '../explain/processes.js';
+
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'memprobe-test-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+interface Result {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+interface Options {
+  uid?: number;
+  env?: NodeJS.ProcessEnv;
+  /** Sends this signal when the output holds that text. */
+  kill?: [signal: NodeJS.Signals, when: string];
+}
+
+function memprobe(args: string[], { env = {}, kill, uid }: Options = {}): Promise<Result> {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: directory, ...env },
+    ...(uid !== undefined && { uid }),
+  });
+  const result = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      result[name] += text;
+      if (kill && result[name].includes(kill[1])) child.kill(kill[0]);
+    });
+  }
+  return new Promise((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal, ...result })),
+  );
+}
+
+function sumOf(json: string): [sum: number, rss: number] {
+  const { categories, rss }: { categories: { bytes: number }[]; rss: number } = JSON.parse(json);
+  return [categories.reduce((sum, { bytes }) => sum + bytes, 0), rss];
+}
+
+describe('memprobe explain', () => {
+  test('explains itself on at most a screen', async () => {
+    const { code, stdout, stderr } = await memprobe(['explain']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(24);
+    expect(stdout).toContain('resident');
+  });
+
+  test('prints no colours into a pipe, but does when it is told to', async () => {
+    const plain = await memprobe(['explain'], { env: { FORCE_COLOR: undefined, NO_COLOR: undefined } });
+    const forced = await memprobe(['explain'], { env: { FORCE_COLOR: '1', NO_COLOR: undefined } });
+    const never = await memprobe(['explain'], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } });
+    expect([plain, forced, never].map(({ stdout }) => stdout.includes('\x1b['))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  test('without a terminal it does not attach unless told to, and says so', async () => {
+    const { pid } = await startNode(process.execPath, "console.log('ready'); setInterval(() => {}, 1000);");
+    const { code, stdout } = await memprobe(['explain', '--pid', String(pid)]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('from outside, not attached');
+    expect(stdout).toContain('--attach');
+  });
+
+  test('attaches, trims and reports what came back', async () => {
+    const { pid } = await startNode(process.execPath, "console.log('ready'); setInterval(() => {}, 1000);");
+    const { code, stdout } = await memprobe([
+      'explain',
+      '--pid',
+      String(pid),
+      '--attach',
+      '--trim',
+      '--json',
+    ]);
+    const { way, trim } = JSON.parse(stdout);
+    expect([code, way]).toEqual([0, 'attached']);
+    expect(trim.before).toBeGreaterThan(0);
+    expect(trim.milliseconds).toBeGreaterThan(0);
+    const [sum, rss] = sumOf(stdout);
+    expect(sum).toBe(rss);
+  });
+
+  test('interrupted while attached, it leaves no inspector open', async () => {
+    const target = await startNode(
+      process.execPath,
+      "console.log('ready'); setInterval(() => {}, 1000);",
+      'pipe',
+    );
+    const args = ['explain', '--pid', String(target.pid), '--attach', '--json'];
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: 'ignore' });
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    let opened = 0;
+    target.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      opened += text.split('Debugger listening').length - 1;
+      child.kill('SIGINT');
+    });
+    expect(await ended).toBe(1);
+    // Were it still open, it would not be opened again.
+    expect((await memprobe(args)).code).toBe(0);
+    expect(opened).toBe(2);
+  });
+
+  test('explains a process that is not Node, and never signals it', async () => {
+    const child = await start('python3', ['-c', 'print(1, flush=True); import time; time.sleep(60)']);
+    const refused = await memprobe(['explain', '--pid', String(child.pid), '--attach']);
+    expect([refused.code, child.signalCode]).toEqual([1, null]);
+    expect(refused.stderr).toContain('--no-attach');
+    const { code, stdout } = await memprobe(['explain', '--pid', String(child.pid), '--no-attach', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).way).toBe('outside');
+  });
+});
+
+describe('memprobe explain -- program', () => {
+  test('explains a program at its end, and passes its exit code and its output on', async () => {
+    const { code, stdout } = await memprobe([
+      'explain',
+      '--',
+      'node',
+      '-e',
+      "console.log('hello'); process.exitCode = 7",
+    ]);
+    expect(code).toBe(7);
+    expect(stdout).toContain('hello');
+    expect(stdout).toContain('from inside');
+  });
+
+  test('explains before process.exit() ends it', async () => {
+    const { code, stdout } = await memprobe(['explain', '--json', '--', 'node', '-e', 'process.exit(3)']);
+    const [sum, rss] = sumOf(stdout);
+    expect([code, sum]).toEqual([3, rss]);
+  });
+
+  test('explains after the time that it was given, and the program goes on to its own end', async () => {
+    const program = "setTimeout(() => console.log('the end'), 2500)";
+    const { code, stdout } = await memprobe(['explain', '--after', '1', '--', 'node', '-e', program]);
+    expect(code).toBe(0);
+    expect(stdout.indexOf('resident')).toBeGreaterThan(0);
+    expect(stdout.indexOf('resident')).toBeLessThan(stdout.indexOf('the end'));
+  });
+
+  test('asks the workers of the program too', async () => {
+    const program = `const { Worker } = require('worker_threads');
+      const worker = new Worker('setTimeout(() => {}, 2500)', { eval: true });`;
+    const { stdout } = await memprobe(['explain', '--after', '1', '--json', '--', 'node', '-e', program]);
+    expect(JSON.parse(stdout).notes).toEqual([]);
+  });
+
+  test('on Ctrl-C explains first, then the program dies of the signal, and so does the command', async () => {
+    const program = "console.log('ready'); setInterval(() => {}, 1000)";
+    const { signal, stdout } = await memprobe(['explain', '--after', '60', '--', 'node', '-e', program], {
+      kill: ['SIGINT', 'ready'],
+    });
+    expect(signal).toBe('SIGINT');
+    expect(stdout).toContain('resident');
+  });
+
+  test("a program's own handler of a signal decides", async () => {
+    const program = `process.on('SIGTERM', () => { console.log('handled'); process.exit(5); });
+      console.log('ready'); setInterval(() => {}, 1000)`;
+    const { code, stdout } = await memprobe(['explain', '--after', '60', '--', 'node', '-e', program], {
+      kill: ['SIGTERM', 'ready'],
+    });
+    expect(code).toBe(5);
+    expect(stdout).toContain('handled');
+    expect(stdout).toContain('resident');
+  });
+
+  test('memprobe/register is not seen by the program', async () => {
+    const program = `const seen = Object.keys(process.env).filter((name) => name.startsWith('MEMPROBE_CH'));
+      console.log(JSON.stringify([seen, process.argv.length]));`;
+    const { stdout } = await memprobe(['explain', '--', 'node', '-e', program]);
+    expect(stdout.split('\n')[0]).toBe('[[],1]');
+  });
+
+  test('a program that cannot be started is an error', async () => {
+    const { code, stderr } = await memprobe(['explain', '--', '/nowhere/program']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('could not be started');
+  });
+
+  test('a program that is killed is not explained, and its signal is passed on', async () => {
+    const { signal, stderr } = await memprobe([
+      'explain',
+      '--',
+      'node',
+      '-e',
+      "process.kill(process.pid, 'SIGKILL')",
+    ]);
+    expect(signal).toBe('SIGKILL');
+    expect(stderr).toContain('ended before');
+  });
+
+  test('nothing is left in the temporary directory', () => {
+    expect(readdirSync(directory).filter((name) => /^memprobe-[^t]/.test(name))).toEqual([]);
+  });
+});
+
+describe('memprobe maps', () => {
+  test('groups add up to the same total', async () => {
+    const { pid } = await start('python3', ['-c', 'print(1, flush=True); import time; time.sleep(60)']);
+    const totals = await Promise.all(
+      ['file', 'kind', 'none'].map(async (by) => {
+        const { stdout } = await memprobe(['maps', '--pid', String(pid), '--group', by, '--json']);
+        const { lines }: { lines: { rss: number }[] } = JSON.parse(stdout);
+        return lines.reduce((sum, { rss }) => sum + rss, 0);
+      }),
+    );
+    expect(new Set(totals).size).toBe(1);
+    expect(totals[0]).toBeGreaterThan(2 ** 20);
+  });
+
+  test('sorts by what it is asked for, and shows only so many lines', async () => {
+    const { stdout } = await memprobe(['maps', '--sort', 'size', '--group', 'none', '--top', '5', '--json']);
+    const sizes = JSON.parse(stdout).lines.map(({ size }: { size: number }) => size);
+    expect(sizes).toHaveLength(5);
+    expect(sizes).toEqual([...sizes].sort((a: number, b: number) => b - a));
+  });
+});
+
+describe('memprobe diff', () => {
+  test('compares two explanations', async () => {
+    const files = await Promise.all(
+      ['before', 'after'].map(async (name) => {
+        const file = join(directory, `${name}.json`);
+        writeFileSync(file, (await memprobe(['explain', '--json'])).stdout);
+        return file;
+      }),
+    );
+    const { code, stdout } = await memprobe(['diff', ...files]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Resident memory went from .* to /);
+  });
+
+  test.each([
+    ['no JSON', '<html>', 'no JSON'],
+    ['another version', '{"version": 2}', 'version is 2, not 1'],
+    ['a list', '[]', 'version is undefined'],
+    ['null', 'null', 'no object'],
+  ])('a file that holds %s is refused', async (_, text, why) => {
+    const file = join(directory, 'bad.json');
+    writeFileSync(file, text);
+    const { code, stderr } = await memprobe(['diff', file, file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(why);
+  });
+
+  test('a file that is not there is an error', async () => {
+    const { code, stderr } = await memprobe(['diff', '/nowhere/a.json', '/nowhere/b.json']);
+    expect([code, stderr.includes('could not be read')]).toEqual([1, true]);
+  });
+});
+
+describe('a wrong command line', () => {
+  test.each([
+    [['nonsense']],
+    [['explain', '--pid', 'x']],
+    [['explain', '--pid', '0']],
+    [['explain', '--after', '-1', '--', 'true']],
+    [['explain', '--pid', '1', '--', 'true']],
+    [['maps', '--sort', 'beauty']],
+    [['diff', 'one.json']],
+  ])('%j exits with 2 and says why', async (args) => {
+    const { code, stderr } = await memprobe(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain('error:');
+  });
+
+  test('a pid that does not exist exits with 1 and names it', async () => {
+    const { code, stderr } = await memprobe(['explain', '--pid', '4194305']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('4194305');
+  });
+
+  test("another user's process is refused, with what would help", async (context) => {
+    if (process.getuid?.() !== 0) context.skip('only root can become someone else');
+    const { code, stderr } = await memprobe(['explain', '--pid', String(process.pid)], { uid: 65534 });
+    expect(code).toBe(1);
+    expect(stderr).toContain('belongs to root');
+  });
+
+  test('--trim without attaching is refused', async () => {
+    const { pid } = await start('python3', ['-c', 'print(1, flush=True); import time; time.sleep(60)']);
+    const { code, stderr } = await memprobe(['explain', '--pid', String(pid), '--trim']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('--attach');
+  });
+
+  test('help is no error', async () => {
+    const { code, stdout } = await memprobe(['explain', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('--attach');
+  });
+});
