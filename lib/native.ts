@@ -18,7 +18,8 @@ interface Loaded {
   readonly addonPath: string | undefined;
 }
 
-function reasonAgainst(): string | undefined {
+/** Asked only after a failure: the report that tells musl from glibc takes milliseconds. */
+function reasonFor(): string {
   if (process.platform !== 'linux') {
     return `memprobe's native calls are Linux's, and this is ${process.platform}; its pure-TypeScript parts work here`;
   }
@@ -27,7 +28,10 @@ function reasonAgainst(): string | undefined {
   if (typeof header === 'object' && header !== null && !('glibcVersionRuntime' in header)) {
     return "memprobe's native calls need glibc, and this Node runs on another C library (musl?)";
   }
-  return undefined;
+  return (
+    `memprobe has no addon for ${process.platform}-${process.arch} that loads here; with make, g++ and python3, ` +
+    "'npm explore memprobe -- npm run build:native' builds it"
+  );
 }
 
 /** Every property is a function that throws; constants are undefined. */
@@ -49,17 +53,12 @@ function standIn(message: string, cause: unknown): Native {
 }
 
 function load(): Loaded {
-  const reason = reasonAgainst();
-  if (reason !== undefined) return { native: standIn(reason, undefined), addonPath: undefined };
   try {
     const locate: { path(root: string): string } = require('node-gyp-build');
     const addonPath = locate.path(root);
     return { native: require(addonPath), addonPath };
   } catch (cause) {
-    const message =
-      `memprobe has no addon for ${process.platform}-${process.arch} that loads here; build it with make, g++ and ` +
-      "python3 through 'npm explore memprobe -- npm run build:native'";
-    return { native: standIn(message, cause), addonPath: undefined };
+    return { native: standIn(reasonFor(), cause), addonPath: undefined };
   }
 }
 
