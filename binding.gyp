@@ -5,6 +5,8 @@
       "sources": ["<!@(ls native/*.cc native/bind/*.cc native/guard/*.cc native/libc/*.cc native/procfs/*.cc)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+      # A prebuilt binary brings its libstdc++ along: the user's may be older than the build's.
+      "ldflags": ["<!@(node -p \"process.env.MEMPROBE_STATIC ? '-static-libstdc++ -Wl,--exclude-libs,ALL,--gc-sections,-s' : ''\")"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
       # -Wrestrict: false alarms in GCC 12's std::string (GCC bug 105651).
       # -Wignored-attributes: a C prototype as a template argument sheds its malloc and nonnull attributes.

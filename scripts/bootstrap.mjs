@@ -55,10 +55,13 @@ function step(name, { inputs, product, why, work }) {
 }
 
 function checkTools() {
-  if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node 20 or later is needed, this is ${process.version}`);
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    fail(`Node 20 or later is needed, this is ${process.version}`);
   const missing = ['make', 'g++', 'python3'].filter((tool) => !has(tool));
   if (missing.length > 0) {
-    fail(`${missing.join(', ')} missing, needed to build the addon. On Debian or Ubuntu:\n  apt-get install make g++ python3`);
+    fail(
+      `${missing.join(', ')} missing, needed to build the addon. On Debian or Ubuntu:\n  apt-get install make g++ python3`,
+    );
   }
 }
 
@@ -70,11 +73,16 @@ function installLibnuma() {
   if (asRoot) {
     say('installing libnuma-dev, for the NUMA calls');
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    if (run(command[0], command.slice(1), { env }) || (run('apt-get', ['update'], { env }) && run(command[0], command.slice(1), { env }))) {
+    if (
+      run(command[0], command.slice(1), { env }) ||
+      (run('apt-get', ['update'], { env }) && run(command[0], command.slice(1), { env }))
+    ) {
       return;
     }
   }
-  say(`libnuma-dev is missing and can't be installed here${asRoot ? '' : ' (not root)'}; everything but the NUMA calls works without.`);
+  say(
+    `libnuma-dev is missing and can't be installed here${asRoot ? '' : ' (not root)'}; everything but the NUMA calls works without.`,
+  );
   say(`  to have them: sudo ${command.join(' ')}`);
 }
 

@@ -65,7 +65,7 @@ export async function readWalkedFile(file: ProcFile): Promise<Uint8Array> {
 /** /proc says that its files are empty, so they are read until nothing more comes. */
 async function readToEnd(handle: FileHandle): Promise<Uint8Array> {
   const pieces: Buffer[] = [];
-  for (let room = Buffer.alloc(CHUNK), used = 0; ; ) {
+  for (let room = Buffer.alloc(CHUNK), used = 0; ;) {
     const { bytesRead } = await handle.read(room, used, room.length - used, null);
     used += bytesRead;
     if (bytesRead > 0 && used < room.length) continue;
