@@ -39,6 +39,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  guard::blocks::join();
   Napi::Object libc = Napi::Object::New(env);
   Napi::Object unsafe = Napi::Object::New(env);
   Napi::Object promises = Napi::Object::New(env);

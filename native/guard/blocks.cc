@@ -1,12 +1,37 @@
 #include "blocks.h"
 
+#include <linux/membarrier.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <thread>
 
 namespace memprobe::guard::blocks {
 std::array<std::atomic<Cell*>, kLeaves> leaves;
+
+std::atomic<bool> alone = false;
+std::atomic<bool> claiming = false;
+
+namespace {
+std::atomic<int> environments = 0;
+
+bool has_barrier() {
+  const long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+  return commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL) != 0;
+}
+}  // namespace
+
+void join() {
+  if (environments.fetch_add(1) == 0) {
+    alone.store(has_barrier());
+  } else if (alone.exchange(false)) {
+    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+    while (claiming.load(std::memory_order_acquire)) std::this_thread::yield();
+  }
+}
 
 Cell* make_leaf(uintptr_t address) {
   const size_t index = address >> kLeafBits;
