@@ -9,7 +9,7 @@ import { attributeSlowly } from '../explain/index.js';
 import type { Insider } from '../explain/insider.js';
 import type { Explanation } from '../explain/schema.js';
 import { CliError, describeError } from './errors.js';
-import type { ExplainFlags } from './explain.js';
+import type { ExplainFlags } from './flags.js';
 import { Host } from './host.js';
 
 type Print = (explanation: Explanation, flags: ExplainFlags) => void;

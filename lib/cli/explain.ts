@@ -7,19 +7,9 @@ import { render } from '../explain/render.js';
 import type { Explanation } from '../explain/schema.js';
 import { explainChild } from './child.js';
 import { parseCount, parseSeconds } from './errors.js';
+import type { ExplainFlags } from './flags.js';
 import { explainLive } from './live.js';
 import { Progress, screen } from './screen.js';
-
-export interface ExplainFlags {
-  pid?: number;
-  attach?: boolean;
-  yes?: boolean;
-  trim?: boolean;
-  after: number;
-  json?: boolean;
-  verbose?: boolean;
-  top: number;
-}
 
 const HELP = `
 Examples:
@@ -35,9 +25,11 @@ export function explainCommand(): Command {
     .argument('[command...]', 'a program to start and to explain, after --')
     .passThroughOptions()
     .option('-p, --pid <pid>', 'explain this live process', parseCount)
-    .option('--attach', 'open its inspector for a moment (SIGUSR1), to tell Buffers and heap spaces apart')
+    .option(
+      '--attach',
+      'open its inspector for a moment (SIGUSR1), to tell Buffers and heap spaces apart; without asking',
+    )
     .option('--no-attach', 'only look at it from outside')
-    .option('-y, --yes', 'do not ask before attaching')
     .option('--trim', 'run malloc_trim there, and measure what it gives back')
     .option('--after <seconds>', 'when to explain a started program, unless it ends before', parseSeconds, 5)
     .option('--json', 'the documented JSON instead of text')

@@ -6,16 +6,15 @@ import { attached, self } from '../explain/insider.js';
 import type { Explanation } from '../explain/schema.js';
 import { canAsk, confirm } from './confirm.js';
 import { CliError } from './errors.js';
+import type { ExplainFlags } from './flags.js';
 import type { Progress } from './screen.js';
 
-interface LiveFlags {
-  attach?: boolean;
-  yes?: boolean;
-  trim?: boolean;
-}
-
 /** Ctrl-C and errors on the way leave no inspector open. */
-export async function explainLive(pid: number, flags: LiveFlags, progress: Progress): Promise<Explanation> {
+export async function explainLive(
+  pid: number,
+  flags: ExplainFlags,
+  progress: Progress,
+): Promise<Explanation> {
   if (pid === process.pid)
     return attributeSlowly(
       await collect(pid, {
@@ -41,7 +40,7 @@ export async function explainLive(pid: number, flags: LiveFlags, progress: Progr
 
 async function fromOutside(
   pid: number,
-  { trim, attach: wanted }: LiveFlags,
+  { trim, attach: wanted }: ExplainFlags,
   progress: Progress,
 ): Promise<Explanation> {
   if (trim)
@@ -57,7 +56,7 @@ async function fromOutside(
 
 async function fromInside(
   pid: number,
-  { trim = false }: LiveFlags,
+  { trim = false }: ExplainFlags,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Explanation> {
@@ -78,11 +77,10 @@ async function fromInside(
 
 async function wantsAttach(
   pid: number,
-  { attach: wanted, yes }: LiveFlags,
+  { attach: wanted }: ExplainFlags,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (wanted !== undefined) return wanted;
-  if (yes) return true;
   if (!canAsk() || !(await looksLikeNode(pid))) return false;
   return confirm(
     `Attach to process ${pid}? Its inspector opens for a moment, on the loopback interface only.`,

@@ -11,7 +11,7 @@ import { isAnonymous, type Row, Rows } from './rows.js';
 import { type Category, type Explanation, SCHEMA_VERSION } from './schema.js';
 import type { Range, Snapshot, ThreadStack, Zeros } from './snapshot.js';
 import { Sweep } from './sweep.js';
-import { settleV8 } from './v8.js';
+import { settleV8, type Unplaced } from './v8.js';
 
 /** Mappings between two breaths: about a millisecond in a process that has never run this code before. */
 const BATCH = 64;
@@ -22,12 +22,6 @@ const SMALL = 64 * 1024;
 /** A piece of malloc's memory. */
 interface Piece extends Range {
   resident: number;
-}
-
-/** A mapping that the memory map alone did not tell. */
-export interface Unplaced {
-  row: Row;
-  bytes: number;
 }
 
 interface Claims {

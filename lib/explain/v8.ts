@@ -1,8 +1,14 @@
 /** Splits V8's resident heap pages by space, with the figures that every isolate gives. */
-import type { Unplaced } from './attribute.js';
 import type { Ledger } from './ledger.js';
 import { V8_CHUNKS } from './places.js';
+import type { Row } from './rows.js';
 import type { Snapshot } from './snapshot.js';
+
+/** A mapping that the memory map alone did not tell. */
+export interface Unplaced {
+  row: Row;
+  bytes: number;
+}
 
 const MAPPED = "mappings with the alignment and addresses of V8's heap pages";
 
