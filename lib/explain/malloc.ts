@@ -28,8 +28,25 @@ export function settleMalloc(ledger: Ledger, snapshot: Snapshot, booked: MallocB
   const arenas = heap ? splitArenas(ledger, heap, booked.arenas) : booked.arenas;
   const inUse = takeBuffers(ledger, snapshot, { arenas, chunks: booked.chunks });
   const source = heap ? WALK : 'malloc regions in smaps; free memory could not be told apart';
-  ledger.add('malloc.live', 'in arenas', inUse.arenas, source);
+  const rest = heap ? bookLive(ledger, heap, inUse.arenas) : inUse.arenas;
+  ledger.add('malloc.live', 'in arenas', rest, source);
   ledger.add('malloc.live', 'in mappings of their own', inUse.chunks, source);
+}
+
+/** Divides what is in use over the arenas; returns what rounding leaves. */
+function bookLive(ledger: Ledger, { arenas }: HeapReport, resident: number): number {
+  const walked = arenas.reduce((sum, arena) => sum + arena.live.resident, 0);
+  let left = resident;
+  for (const arena of walked > 0 ? arenas : []) {
+    const share = Math.floor((resident * arena.live.resident) / walked);
+    ledger.add('malloc.live', nameOf(arena), share, WALK);
+    left -= share;
+  }
+  return left;
+}
+
+function nameOf({ main, address }: HeapArena): string {
+  return main ? 'main arena' : `arena 0x${address.toString(16)}`;
 }
 
 /** Books what is not in use and returns the bytes that are. */
@@ -43,8 +60,9 @@ function splitArenas(ledger: Ledger, heap: HeapReport, resident: number): number
     left -= share;
   };
   heap.arenas.forEach((arena) => {
-    const name = arena.main ? 'main arena' : `arena 0x${arena.address.toString(16)}`;
-    book('malloc.retained', name, retainedIn(arena), WALK);
+    const name = nameOf(arena);
+    book('malloc.retained', name, binnedIn(arena), WALK);
+    book('malloc.retained', `${name}, top`, arena.top.resident, WALK);
     book(
       'malloc.overhead',
       name,
@@ -61,13 +79,14 @@ function splitArenas(ledger: Ledger, heap: HeapReport, resident: number): number
   return left;
 }
 
-/** Free blocks in bins, fastbins and threads' caches, and the unused end. */
-function retainedIn({ free, top, cached, fast }: HeapArena): number {
-  return free.resident + top.resident + cached.resident + fast.resident;
+/** Free blocks in bins, fastbins and threads' caches; the unused end, the top, is apart. */
+function binnedIn({ free, cached, fast }: HeapArena): number {
+  return free.resident + cached.resident + fast.resident;
 }
 
 function residentOf(arena: HeapArena): number {
-  return arena.live.resident + retainedIn(arena) + arena.overhead.resident + arena.unwalked.resident;
+  const { live, top, overhead, unwalked } = arena;
+  return live.resident + binnedIn(arena) + top.resident + overhead.resident + unwalked.resident;
 }
 
 /**
