@@ -1,4 +1,5 @@
 /** Where did my process's memory go, and how do I get it back? */
 export type { Address } from './address.js';
 export * from './explain/index.js';
+export * as mallocDebug from './malloc_debug.js';
 export { UnsupportedError } from './native.js';

@@ -40,14 +40,33 @@ export interface Libc {
   readonly malloc_stats: () => string;
   readonly malloc_trim: (pad: number) => number;
   readonly mallopt: (param: number, value: number) => number;
+  readonly malloc_get_state: () => Address;
+  readonly malloc_set_state: (ptr: Address) => number;
   readonly peek: (addr: Address, length: number) => Uint8Array;
   readonly poke: (addr: Address, bytes: Uint8Array) => void;
   readonly view: (addr: Address, length: number) => ArrayBuffer;
   readonly alloca: <T>(size: number, fn: (view: Uint8Array, addr: Address) => T) => T;
+  readonly mtrace: (path: string) => void;
+  readonly muntrace: () => void;
+  readonly mcheck: (abortfunc?: null) => void;
+  readonly mcheck_pedantic: (abortfunc?: null) => void;
+  readonly mcheck_check_all: () => { block: Address; size: number; status: number }[];
+  readonly mprobe: (ptr: Address) => number;
+  readonly __malloc_hook: () => Address;
+  readonly __realloc_hook: () => Address;
+  readonly __memalign_hook: () => Address;
+  readonly __free_hook: () => Address;
+  readonly __malloc_initialize_hook: () => Address;
+  readonly __after_morecore_hook: () => Address;
   readonly owned_ranges: () => BigUint64Array;
   readonly procmap_query: (file: string, address: Address) => { start: bigint; end: bigint; offset: bigint; inode: bigint; dev: number; permBits: number; path: string } | null;
   readonly read_smaps: (file: string) => { start: BigUint64Array; end: BigUint64Array; offset: BigUint64Array; inode: BigUint64Array; dev: Uint32Array; permBits: Uint8Array; pathIndex: Uint32Array; paths: string[]; numbers: [name: string, values: Float64Array][]; texts: [name: string, { index: Uint32Array; strings: string[] }][]; badLine: number; badText: string; truncated: boolean };
   readonly walk_heap: (pid: number) => { arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number };
+  readonly hooks_start: (sample: number) => void;
+  readonly hooks_read: () => { allocated: BigUint64Array; allocatedBytes: BigUint64Array; freed: BigUint64Array; freedBytes: BigUint64Array; samples: BigUint64Array; lost: number };
+  readonly hooks_stop: () => void;
+  readonly hooks_site: (address: Address) => string;
+  readonly malloc_debug_state: () => { reason: string; mcheck: boolean; mtrace: boolean; hooks: boolean };
 }
 
 /** The calls that can block, on the thread pool. */
@@ -72,6 +91,8 @@ export interface Promises {
   readonly malloc_trim: (pad: number) => Promise<number>;
   readonly peek: (addr: Address, length: number) => Promise<Uint8Array>;
   readonly poke: (addr: Address, bytes: Uint8Array) => Promise<void>;
+  readonly muntrace: () => Promise<void>;
+  readonly mcheck_check_all: () => Promise<{ block: Address; size: number; status: number }[]>;
   readonly procmap_query: (file: string, address: Address) => Promise<{ start: bigint; end: bigint; offset: bigint; inode: bigint; dev: number; permBits: number; path: string } | null>;
   readonly read_smaps: (file: string) => Promise<{ start: BigUint64Array; end: BigUint64Array; offset: BigUint64Array; inode: BigUint64Array; dev: Uint32Array; permBits: Uint8Array; pathIndex: Uint32Array; paths: string[]; numbers: [name: string, values: Float64Array][]; texts: [name: string, { index: Uint32Array; strings: string[] }][]; badLine: number; badText: string; truncated: boolean }>;
   readonly walk_heap: (pid: number) => Promise<{ arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number }>;
@@ -178,11 +199,18 @@ export interface Constants {
   readonly M_PERTURB: number;
   readonly M_ARENA_TEST: number;
   readonly M_ARENA_MAX: number;
+  readonly MCHECK_DISABLED: number;
+  readonly MCHECK_OK: number;
+  readonly MCHECK_FREE: number;
+  readonly MCHECK_HEAD: number;
+  readonly MCHECK_TAIL: number;
 }
 
 /** A row of the tables, as `describe()` tells it. */
 export interface Call {
   readonly topic: string;
+  /** Where C declares it; absent for what is not exported. */
+  readonly header?: string;
   readonly name: string;
   readonly signature: string;
   readonly promise?: string;

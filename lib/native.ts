@@ -55,7 +55,8 @@ function standIn(message: string, cause: unknown): Native {
 function load(): Loaded {
   try {
     const locate: { path(root: string): string } = require('node-gyp-build');
-    const addonPath = locate.path(root);
+    // MEMPROBE_ADDON: another build of it, such as the one with sanitizers.
+    const addonPath = process.env.MEMPROBE_ADDON ?? locate.path(root);
     return { native: require(addonPath), addonPath };
   } catch (cause) {
     return { native: standIn(reasonFor(), cause), addonPath: undefined };

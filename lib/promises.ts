@@ -24,5 +24,7 @@ export const munlockall = native.promises.munlockall;
 export const malloc_info = native.promises.malloc_info;
 export const malloc_stats = native.promises.malloc_stats;
 export const malloc_trim = native.promises.malloc_trim;
+export const muntrace = native.promises.muntrace;
+export const mcheck_check_all = native.promises.mcheck_check_all;
 export const peek = native.promises.peek;
 export const poke = native.promises.poke;

@@ -19,6 +19,7 @@ void define(Napi::Object to, const bind::Entry& row, napi_callback callback) {
 Napi::Value describe_call(Napi::Env env, const bind::Topic& topic, const bind::Entry& row) {
   Napi::Object call = Napi::Object::New(env);
   call.Set("topic", topic.name);
+  if (topic.header != nullptr) call.Set("header", topic.header);
   call.Set("name", row.name);
   call.Set("signature", row.signature(row.params, false));
   if (row.promised != nullptr) call.Set("promise", row.signature(row.params, true));

@@ -1,14 +1,16 @@
 /**
- * Writes lib/native.generated.d.ts from the tables of the built addon.
+ * Writes lib/native.generated.d.ts, and the README's table of functions, from the tables of the built addon.
  *   npm run types             rewrites it
- *   npm run types -- --check  fails when it differs from what the tables say
+ *   npm run types -- --check  fails when they differ from what the tables say
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { native } from '../lib/native.js';
+import { addonPath, native } from '../lib/native.js';
+import type { Call } from '../lib/native.generated.js';
 
 const target = fileURLToPath(new URL('../lib/native.generated.d.ts', import.meta.url));
 
+if (addonPath === undefined) throw new Error('The addon is not built: run npm run bootstrap first.');
 const calls = native.describe();
 const names = Object.keys(native.constants);
 
@@ -38,6 +40,8 @@ ${names.map((name) => `  readonly ${name}: number;`).join('\n')}
 /** A row of the tables, as \`describe()\` tells it. */
 export interface Call {
   readonly topic: string;
+  /** Where C declares it; absent for what is not exported. */
+  readonly header?: string;
   readonly name: string;
   readonly signature: string;
   readonly promise?: string;
@@ -55,11 +59,40 @@ export interface Native {
 }
 `;
 
-if (!process.argv.includes('--check')) {
-  writeFileSync(target, text);
-} else if (readFileSync(target, 'utf8') !== text) {
-  console.error(
-    "lib/native.generated.d.ts differs from the tables in native/: run 'npm run types' and commit it.",
-  );
-  process.exitCode = 1;
+const readme = fileURLToPath(new URL('../README.md', import.meta.url));
+const [before, rest = ''] = readFileSync(readme, 'utf8').split('<!-- functions -->\n');
+const [, after] = rest.split('<!-- /functions -->\n');
+
+function row({ name, topic, header, guarded, promise, since }: Call): string {
+  const native = `[${topic}](native/libc/${topic}.cc)`;
+  const test = `[test](test/libc/${topic}.test.ts)`;
+  const cells = [
+    name,
+    `<${header}>`,
+    guarded ? 'yes' : '',
+    promise === undefined ? '' : 'yes',
+    since ?? '',
+    native,
+    test,
+  ];
+  return `| ${cells.map((cell) => cell.replace(/[<>]/g, (sign) => `\\${sign}`)).join(' | ')} |`;
+}
+
+const table = [
+  '| function | header | guarded | can block | since | row | shown by |',
+  '|---|---|---|---|---|---|---|',
+  ...calls.filter(({ header }) => header !== undefined).map(row),
+].join('\n');
+
+const products: [path: string, text: string][] = [
+  [target, text],
+  [readme, `${before}<!-- functions -->\n${table}\n<!-- /functions -->\n${after}`],
+];
+for (const [path, wanted] of products) {
+  if (!process.argv.includes('--check')) {
+    writeFileSync(path, wanted);
+  } else if (readFileSync(path, 'utf8') !== wanted) {
+    console.error(`${path} differs from the tables in native/: run 'npm run types' and commit it.`);
+    process.exitCode = 1;
+  }
 }

@@ -12,12 +12,15 @@ process.once('exit', () => workload.kill());
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 await ready(workload);
-console.log(`A plain Node program runs as process ${workload.pid}. Where is its memory?\n`);
+console.log(
+  `A small Node service runs as process ${workload.pid}, after a burst of work. Where is its memory?\n`,
+);
 console.log(`$ memprobe explain --pid ${workload.pid} --attach --trim\n`);
 const words = ['explain', '--pid', String(workload.pid), '--attach', '--trim', ...process.argv.slice(2)];
 const command = spawn(process.execPath, [here('../dist/cli/main.js'), ...words], { stdio: 'inherit' });
 const [code] = await once(command, 'exit');
 workload.kill();
+console.log('\nNow your own:  npx memprobe explain --pid PID   (from outside; --attach tells more)');
 process.exitCode = code ?? 1;
 
 async function ready(child) {

@@ -30,7 +30,7 @@ export async function explainChild(words: string[], flags: ExplainFlags, print: 
 }
 
 async function run(words: string[], flags: ExplainFlags, host: Host, print: Print): Promise<ChildProcess> {
-  const child = await start(words, host.directory);
+  const child = await start(words, host.directory, flags);
   const ended = once(child, 'exit');
   const signals = passSignals(child);
   await Promise.race([
@@ -47,11 +47,16 @@ async function run(words: string[], flags: ExplainFlags, host: Host, print: Prin
 }
 
 /** A Node program gets --import memprobe/register; any other is only looked at from outside. */
-async function start([command = '', ...args]: string[], directory: string): Promise<ChildProcess> {
+async function start(
+  [command = '', ...args]: string[],
+  directory: string,
+  { json = false }: ExplainFlags,
+): Promise<ChildProcess> {
   const register = new URL('../register.js', import.meta.url).href;
   const node = /^node(js)?$/.test(basename(command)) || command === process.execPath;
   const child = spawn(command, node ? ['--import', register, ...args] : args, {
-    stdio: 'inherit',
+    // With --json our standard output is the JSON's alone.
+    stdio: ['inherit', json ? 2 : 'inherit', 'inherit'],
     env: { ...process.env, [CHANNEL]: directory },
   });
   try {

@@ -4,7 +4,10 @@ import { Command, CommanderError } from 'commander';
 import { diffCommand } from './diff.js';
 import { describeError } from './errors.js';
 import { explainCommand } from './explain.js';
+import { labCommand } from './lab.js';
+import { leaksCommand } from './leaks.js';
 import { mapsCommand } from './maps.js';
+import { runCommand } from './run.js';
 import { version } from './version.js';
 
 const FAILED = 1;
@@ -16,7 +19,15 @@ function program(): Command {
     .version(version())
     .enablePositionalOptions()
     .showHelpAfterError('(memprobe --help tells more)');
-  for (const command of [explainCommand(), mapsCommand(), diffCommand()]) root.addCommand(command);
+  for (const command of [
+    explainCommand(),
+    mapsCommand(),
+    diffCommand(),
+    labCommand(),
+    runCommand(),
+    leaksCommand(),
+  ])
+    root.addCommand(command);
   for (const command of [root, ...root.commands]) command.exitOverride();
   return root;
 }

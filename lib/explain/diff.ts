@@ -16,7 +16,7 @@ export function diff(before: Explanation, after: Explanation): Change[] {
   const find = ({ categories }: Explanation, id: CategoryId) =>
     categories.find((one) => one.id === id)?.bytes ?? 0;
   return CATEGORIES.map(([id, label]) => ({ id, label, before: find(before, id), after: find(after, id) }))
-    .filter((change) => change.before > 0 || change.after > 0)
+    .filter((change) => change.before !== change.after)
     .sort((a, b) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before));
 }
 
@@ -42,7 +42,11 @@ function headline(before: Explanation, after: Explanation, [most]: Change[]): st
       ? `; most of the change: ${most.label} ${signed(most.after - most.before)}`
       : '';
   const other = before.pid === after.pid ? '' : ` (two processes: ${before.pid} and ${after.pid})`;
-  return `Resident memory went from ${way} (${signed(delta)})${biggest}${other}.`;
+  const ways =
+    before.way === after.way
+      ? ''
+      : ` Beware: one was taken ${before.way}, the other ${after.way}; from outside, Buffers count as malloc.`;
+  return `Resident memory went from ${way} (${signed(delta)})${biggest}${other}.${ways}`;
 }
 
 function signed(bytes: number): string {

@@ -1,5 +1,6 @@
 /** Where a process's resident memory went: `explain()`, and the steps that it consists of. */
 import { setImmediate } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { attributing } from './attribute.js';
 import { collect } from './collect.js';
 import { self } from './insider.js';
@@ -34,6 +35,10 @@ export interface ExplainOptions {
  * @see proc_pid_smaps(5), malloc_trim(3)
  */
 export async function explain(options: ExplainOptions = {}): Promise<Explanation> {
+  if (typeof options !== 'object' || options === null) {
+    const message = `The "options" argument must be of type object, such as { pid: 1234 }. Received ${inspect(options)}`;
+    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
   const { pid = process.pid, trim = false } = options;
   const insider = pid === process.pid ? self : undefined;
   return attributeSlowly(await collect(pid, insider ? { insider, trim } : {}));

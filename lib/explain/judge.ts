@@ -16,7 +16,7 @@ export function judge(facts: Facts): Judgement {
   applying.sort((a, b) => size(b) - size(a));
   const [first] = applying;
   if (!first) return { verdict: healthy(facts), remedies: [] };
-  const summary = `${amount(facts, size(first))} ${first.summary}`;
+  const summary = `${amount(facts, size(first))} ${first.summary(facts)}`;
   const verdict = { id: first.id, summary, evidence: first.evidence(facts) };
   const remedies = new Map(
     applying.flatMap((rule) => rule.remedies(facts)).map((remedy) => [remedy.id, remedy]),

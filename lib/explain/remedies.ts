@@ -28,7 +28,8 @@ export function trimThreshold(facts: Facts): Remedy[] {
 
 /** glibc returns only the end of its heap by itself; others return free pages anywhere. */
 export function otherAllocator(): Remedy {
-  const text = 'An allocator that returns free pages by itself avoids it.';
+  const text =
+    'An allocator that returns free pages by itself avoids it (Debian: apt-get install libjemalloc2).';
   return { id: 'other-allocator', text, command: 'LD_PRELOAD=libjemalloc.so.2 node app.js' };
 }
 
@@ -40,20 +41,23 @@ export function fewerArenas({ snapshot }: Facts): Remedy[] {
   return [{ id: 'fewer-arenas', text, command: 'MALLOC_ARENA_MAX=2 node app.js' }];
 }
 
-export function heapSnapshot({ snapshot }: Facts): Remedy {
-  const text = 'See what is reachable: take heap snapshots some minutes apart and compare them in DevTools.';
-  return {
-    id: 'heap-snapshot',
-    text,
-    command: `node --heapsnapshot-signal=SIGUSR2 app.js; kill -USR2 ${snapshot.pid}`,
-  };
+/** No pid here: the signal kills a process that was not started with the option. */
+export function heapSnapshot(): Remedy {
+  const text =
+    'See what is reachable: start the program so, send it SIGUSR2 some minutes apart, and compare the snapshots in ' +
+    'DevTools. (The signal would kill a process that was started without.)';
+  return { id: 'heap-snapshot', text, command: 'node --heapsnapshot-signal=SIGUSR2 app.js' };
 }
 
-export function limitHeap(facts: Facts): Remedy {
-  const used = facts.snapshot.isolates.reduce((most, isolate) => Math.max(most, isolate.used), 64 * 2 ** 20);
-  const limit = Math.ceil((used * 1.5) / 2 ** 20 / 64) * 64;
-  const text = 'If the growth is only late collection, a lower limit makes V8 collect earlier.';
-  return { id: 'heap-limit', text, command: `node --max-old-space-size=${limit} app.js` };
+/** Only where V8 has said what it uses: too low a limit ends the program. */
+export function limitHeap({ snapshot }: Facts): Remedy[] {
+  if (snapshot.isolates.length === 0) return [];
+  const used = Math.max(...snapshot.isolates.map((isolate) => isolate.used));
+  const limit = Math.ceil((used * 2) / 2 ** 20 / 64) * 64;
+  const text =
+    'If the growth is only late collection, a lower limit makes V8 collect earlier; if the objects are really in ' +
+    'use, it ends the program.';
+  return [{ id: 'heap-limit', text, command: `node --max-old-space-size=${limit} app.js` }];
 }
 
 export function findBuffers(): Remedy {
@@ -74,22 +78,14 @@ export function attachFirst({ snapshot }: Facts): Remedy[] {
   return [{ id: 'attach', text, command: `memprobe explain --pid ${snapshot.pid} --attach` }];
 }
 
-export function nativeProfiler(_: Facts): Remedy {
-  const text = 'See which code allocates: start the program under a heap profiler.';
-  return {
-    id: 'native-profiler',
-    text,
-    command: 'heaptrack node app.js   # or LD_PRELOAD=libjemalloc.so with MALLOC_CONF=prof:true',
-  };
+export function leaks({ snapshot }: Facts): Remedy {
+  const text = 'List the blocks that are never freed, by call site: start the program under a trace (slow).';
+  return { id: 'leaks', text, command: `memprobe leaks -- ${snapshot.v8 ? 'node app.js' : 'PROGRAM'}` };
 }
 
-export function mtrace(): Remedy {
-  const text = "List the blocks that were never freed with glibc's own trace (slow).";
-  return {
-    id: 'mtrace',
-    text,
-    command: 'MALLOC_TRACE=/tmp/trace LD_PRELOAD=libc_malloc_debug.so.0 node app.js',
-  };
+export function nativeProfiler({ snapshot }: Facts): Remedy {
+  const text = 'See which code allocates: start the program under a heap profiler.';
+  return { id: 'native-profiler', text, command: `heaptrack ${snapshot.v8 ? 'node app.js' : 'PROGRAM'}` };
 }
 
 export function fewerThreads(): Remedy {

@@ -102,11 +102,18 @@ function details(category: Category, { verbose, top, columns, paint }: Style): s
 function footer({ remedies, notes }: Explanation, style: Style): string[] {
   const { verbose, columns, paint } = style;
   const shown = verbose ? remedies : remedies.slice(0, 2);
+  const hidden = remedies.length - shown.length;
   const lines = shown.flatMap((remedy) => advice(remedy, style));
   const extra = notes.flatMap((note) => wrap(note, columns, '  ! ')).map(paint.yellow);
+  if (hidden > 0) lines.push(`  ${hidden} more with --verbose`);
   if (shown.length > 0) lines.unshift('', paint.bold('What helps'));
   // A note never pushes the answer off the screen: it is cut, and --verbose has it in full.
-  return verbose ? [...lines, ...(extra.length > 0 ? ['', ...extra] : [])] : [...lines, ...extra.slice(0, 2)];
+  if (verbose) return [...lines, ...(extra.length > 0 ? ['', ...extra] : [])];
+  return [
+    ...lines,
+    ...extra.slice(0, 2),
+    ...(extra.length > 2 ? [paint.yellow('    ... (--verbose has the rest)')] : []),
+  ];
 }
 
 function advice({ text, command }: Remedy, { columns, paint }: Style): string[] {

@@ -16,7 +16,7 @@ export interface Rule {
   floor: number;
   share: number;
   /** The answer after "1.2 GiB of 3.0 GiB resident (40%) ". */
-  summary: string;
+  summary(facts: Facts): string;
   evidence(facts: Facts): string[];
   remedies(facts: Facts): Remedy[];
 }
@@ -27,11 +27,11 @@ export const RULES: Rule[] = [
     category: 'malloc.retained',
     floor: 24 * MiB,
     share: 0.15,
-    summary:
+    summary: () =>
       'is free memory that glibc keeps instead of giving it back: no leak, but fragmentation or habit.',
     evidence: (facts) => [
       `${formatBytes(trimmable(facts))} of it are whole pages that malloc_trim can give back`,
-      `spread over ${arenas(facts)}, beside ${formatBytes(mallocInUse(facts))} in use`,
+      `${arenas(facts)}, beside ${formatBytes(mallocInUse(facts))} in use (Buffers included)`,
     ],
     remedies: (facts) => [
       remedies.trim(facts),
@@ -45,16 +45,20 @@ export const RULES: Rule[] = [
     category: 'v8.heap',
     floor: 128 * MiB,
     share: 0.5,
-    summary: "is V8's heap: JavaScript objects that are reachable, or not collected yet.",
+    summary: () => "is V8's heap: JavaScript objects that are reachable, or not collected yet.",
     evidence: (facts) => [...usedHeap(facts), ...biggest(facts, 'v8.heap')],
-    remedies: (facts) => [remedies.heapSnapshot(facts), remedies.limitHeap(facts)],
+    remedies: (facts) => [
+      ...remedies.attachFirst(facts),
+      remedies.heapSnapshot(),
+      ...remedies.limitHeap(facts),
+    ],
   },
   {
     id: 'buffers',
     category: 'buffers',
     floor: 64 * MiB,
     share: 0.4,
-    summary: "is Buffers, ArrayBuffers and WebAssembly memory, outside of V8's heap limit.",
+    summary: () => "is Buffers, ArrayBuffers and WebAssembly memory, outside of V8's heap limit.",
     evidence: (facts) => [
       `${formatBytes(sumIsolates(facts, 'arrayBuffers'))} of backing stores, told by ${isolates(facts)}`,
       ...biggest(facts, 'buffers'),
@@ -66,16 +70,23 @@ export const RULES: Rule[] = [
     category: 'malloc.live',
     floor: 96 * MiB,
     share: 0.4,
-    summary: "was malloc'ed by native code and is still in use: a native cache, or a native leak.",
+    summary: ({ snapshot }) =>
+      snapshot.v8 && snapshot.way === 'outside'
+        ? "was malloc'ed and is still in use: Buffers or native memory, which only attaching can tell apart."
+        : "was malloc'ed by native code and is still in use: a native cache, or a native leak.",
     evidence: (facts) => [...blockSizes(facts), ...knownExternal(facts)],
-    remedies: (facts) => [...remedies.attachFirst(facts), remedies.nativeProfiler(facts), remedies.mtrace()],
+    remedies: (facts) => [
+      ...remedies.attachFirst(facts),
+      remedies.leaks(facts),
+      remedies.nativeProfiler(facts),
+    ],
   },
   {
     id: 'stacks',
     category: 'stacks',
     floor: 64 * MiB,
     share: 0.2,
-    summary: 'is thread stacks: many threads, or deep recursion in some.',
+    summary: () => 'is thread stacks: many threads, or deep recursion in some.',
     evidence: (facts) => [`${count(facts.snapshot.stacks.length, 'thread')}`, ...biggest(facts, 'stacks')],
     remedies: () => [remedies.fewerThreads(), remedies.smallerStacks()],
   },
@@ -84,7 +95,7 @@ export const RULES: Rule[] = [
     category: 'files',
     floor: 128 * MiB,
     share: 0.4,
-    summary: 'is mapped files: the kernel can drop clean pages whenever it needs memory.',
+    summary: () => 'is mapped files: the kernel can drop clean pages whenever it needs memory.',
     evidence: (facts) => biggest(facts, 'files'),
     remedies: () => [remedies.dropFilePages()],
   },
@@ -93,7 +104,7 @@ export const RULES: Rule[] = [
     category: 'shared',
     floor: 64 * MiB,
     share: 0.4,
-    summary: 'is shared memory: it stays until the last user unmaps and removes it.',
+    summary: () => 'is shared memory: it stays until the last user unmaps and removes it.',
     evidence: (facts) => biggest(facts, 'shared'),
     remedies: () => [remedies.removeShared()],
   },
@@ -102,7 +113,7 @@ export const RULES: Rule[] = [
     category: 'huge.waste',
     floor: 32 * MiB,
     share: 0.15,
-    summary: 'is the unused part of huge pages: zeros that only a 2 MiB page made resident.',
+    summary: () => 'is the unused part of huge pages: zeros that only a 2 MiB page made resident.',
     evidence: (facts) => biggest(facts, 'huge.waste'),
     remedies: () => [remedies.noHugePages()],
   },
@@ -111,7 +122,7 @@ export const RULES: Rule[] = [
     category: 'unexplained',
     floor: 48 * MiB,
     share: 0.2,
-    summary: 'could not be told.',
+    summary: () => 'could not be told.',
     evidence: (facts) => [...facts.snapshot.notes, ...biggest(facts, 'unexplained')],
     remedies: (facts) => [...remedies.attachFirst(facts), remedies.lookAtMaps(facts)],
   },
@@ -126,8 +137,17 @@ function biggest(facts: Facts, id: CategoryId): string[] {
     );
 }
 
+/** Where it lies: one arena may hold nearly all. */
 function arenas({ snapshot }: Facts): string {
-  return count(snapshot.heap?.arenas.length ?? 0, 'arena');
+  const kept = (snapshot.heap?.arenas ?? []).map(({ main, free, top }) => ({
+    name: main ? 'the main arena' : 'one thread arena',
+    bytes: free.resident + top.resident,
+  }));
+  const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+  const most = kept.sort((a, b) => b.bytes - a.bytes)[0];
+  if (most !== undefined && most.bytes > total * 0.8)
+    return `${formatBytes(most.bytes)} of it in ${most.name}`;
+  return `spread over ${count(kept.length, 'arena')}`;
 }
 
 function isolates({ snapshot }: Facts): string {
@@ -148,6 +168,14 @@ function usedHeap(facts: Facts): string[] {
 }
 
 function blockSizes({ snapshot }: Facts): string[] {
+  const own = snapshot.heap?.mmapped.total;
+  const big = own?.bytes
+    ? [`${count(own.chunks, 'live block')} in mappings of their own (${formatBytes(own.bytes)} in all)`]
+    : [];
+  return [...arenaBlocks(snapshot), ...big];
+}
+
+function arenaBlocks(snapshot: Facts['snapshot']): string[] {
   const sizes = [...(snapshot.heap?.sizes ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
   return sizes.map(({ from, to, chunks, bytes }) => {
     const size = from === to ? `${from} bytes` : `${formatBytes(from)} to ${formatBytes(to)}`;

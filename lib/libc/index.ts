@@ -8,11 +8,14 @@
  */
 export * from '../address.js';
 export * from './brk.js';
+export * from './hooks.js';
 export * from './madvise.js';
 export * from './mallinfo.js';
 export * from './malloc.js';
 export * from './memory.js';
+export * from './mcheck.js';
 export * from './mincore.js';
 export * from './mlock.js';
 export * from './mmap.js';
+export * from './mtrace.js';
 export * from './page.js';

@@ -26,6 +26,19 @@ export const malloc_trim = native.libc.malloc_trim;
 /** Sets a parameter for the whole process: 1, or 0 where glibc refuses it. @see mallopt(3) */
 export const mallopt = native.libc.mallopt;
 
+/**
+ * Once saved the heap for Emacs; since glibc 2.25 it answers ENOSYS, and since 2.34 it is left in libc_malloc_debug.so.0
+ * alone (`ERR_MEMPROBE_UNSUPPORTED` without). A heap that can be saved and taken up again by the next process is what
+ * `memprobe/mmalloc` is.
+ */
+export const malloc_get_state = native.libc.malloc_get_state;
+
+/**
+ * Restored what malloc_get_state had saved, before the first allocation of a process: -1 for anything else, as always in
+ * Node, and -2 for a state of a later version. As malloc_get_state otherwise; `ptr` must be a block of memprobe's.
+ */
+export const malloc_set_state = native.libc.malloc_set_state;
+
 const c = native.constants;
 /** Largest request that fastbins serve. */
 export const M_MXFAST = c.M_MXFAST;

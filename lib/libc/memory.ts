@@ -15,15 +15,18 @@ export const poke = native.libc.poke;
 
 /**
  * The memory itself as an ArrayBuffer, without a copy: memory that memprobe created, readable and writable (EACCES
- * otherwise). It is detached, and every typed array on it has length 0, when the memory is freed, unmapped, moved or
- * protected. Electron forbids such buffers: `ERR_MEMPROBE_UNSUPPORTED` there.
+ * otherwise). Asked again for the same bytes it returns the same buffer, which lives as long as the memory: of a large
+ * mapping take one view, and windows of it with `subarray`. It is detached, and every typed array on it has length 0, when the memory is freed, unmapped, moved or
+ * protected. The guard does not see asynchronous calls of others that use the view (fs, zlib, crypto): end them before the
+ * memory goes. `ERR_OUT_OF_RANGE` for more than `buffer.constants.MAX_LENGTH` (4 GiB on Node 20). Electron forbids such
+ * buffers: `ERR_MEMPROBE_UNSUPPORTED` there.
  */
 export const view = native.libc.view;
 
 /**
  * Calls `fn` with `size` bytes on the native stack and their address, and returns what it returns. The view is detached
- * when `fn` returns or throws. `ERR_OUT_OF_RANGE` for more than the thread's stack has left; V8's own, tighter limit
- * (--stack-size) is its RangeError "Maximum call stack size exceeded". Node 22's `ArrayBuffer.prototype.transfer` can
+ * when `fn` returns or throws. `ERR_OUT_OF_RANGE` for more than is left of V8's part of the stack (984 KiB, less what
+ * `fn` itself may need: some 700 KB outside deep recursion). Node 22's `ArrayBuffer.prototype.transfer` can
  * take the memory out of reach: that is `ERR_MEMPROBE_VIEW_MOVED`, and what it was moved to must not be touched.
  * @see alloca(3)
  */

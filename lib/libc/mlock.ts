@@ -13,7 +13,10 @@ export const mlock2 = native.libc.mlock2;
 /** @see munlock(2) */
 export const munlock = native.libc.munlock;
 
-/** Locks all that is mapped (MCL_CURRENT) or will be (MCL_FUTURE): mind what V8 reserves. @see mlockall(2) */
+/**
+ * Locks all that is mapped (MCL_CURRENT) or will be (MCL_FUTURE). V8 aborts when it can't give its own pages back because
+ * they are locked, at the latest when the process ends: call munlockall before. @see mlockall(2)
+ */
 export const mlockall = native.libc.mlockall;
 
 /** @see munlockall(2) */

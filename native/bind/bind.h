@@ -43,6 +43,7 @@ struct Constant {
 // One man-page family.
 struct Topic {
   const char* name;
+  const char* header;  // where C declares it; nullptr: for this package's own use, not exported
   std::span<const Entry> calls;
   std::span<const Constant> constants = {};
 };
@@ -72,7 +73,7 @@ struct Signature<R (*)(A...)> {
   template <class Argument, size_t I>
   static void append(std::string& text, const std::string& shown) {
     if (shown.empty()) return;
-    if constexpr (I == 1 && std::is_same_v<std::tuple_element_t<0, std::tuple<A..., void>>, void*> &&
+    if constexpr (I == 1 && std::is_same_v<std::tuple_element_t<0, Stored>, void*> &&
                   std::is_same_v<Argument, size_t>) {
       text += "+" + shown;
     } else {
@@ -209,10 +210,10 @@ class Promised final : public Job {
   Promised(napi_env env, const Entry& row, js::Arguments argv) : Job(env, argv, C::Sig::arity), row_(row) {}
 
   bool prepare(napi_callback_info info, js::Arguments argv) {
-    if (!C::read(Env(), info, argv, stored_)) return false;
+    if (!C::read(env(), info, argv, stored_)) return false;
     std::apply([](auto&... argument) { (own(argument), ...); }, stored_);
-    if (!C::enter(Env(), need_, stored_)) {
-      raise_for(Env(), info, need_.refusal(), C::show(stored_));
+    if (!C::enter(env(), need_, stored_)) {
+      raise_for(env(), info, need_.refusal(), C::show(stored_));
       return false;
     }
     pin();
@@ -220,7 +221,7 @@ class Promised final : public Job {
   }
 
  private:
-  void Execute() override {
+  void execute() override {
     try {
       raw_ = C::run(stored_);
       const auto& failed = C::failed(raw_);
@@ -235,8 +236,8 @@ class Promised final : public Job {
   }
 
   void settle(js::Arguments argv) override {
-    if (failure_) return reject(create_for(Env(), row_, failure_, C::show(stored_)));
-    resolve(C::write(Env(), raw_, argv));
+    if (failure_) return reject(create_for(env(), row_, failure_, C::show(stored_)));
+    resolve(C::write(env(), raw_, argv));
   }
 
   static void own(js::Bytes& bytes) { bytes.own(); }

@@ -66,7 +66,8 @@ napi_value create(napi_env env, const Failure& failure, const char* syscall, con
   const std::string why = failure.message.empty() ? text_of(failure.number) : failure.message;
   napi_value error = nullptr;
   napi_value message = string(env, code + ": " + why + ", " + call);
-  if (message == nullptr || napi_create_error(env, string(env, code), message, &error) != napi_ok) return nullptr;
+  const auto make = code == "ERR_OUT_OF_RANGE" ? napi_create_range_error : napi_create_error;
+  if (message == nullptr || make(env, string(env, code), message, &error) != napi_ok) return nullptr;
   napi_value name = string(env, syscall);
   if (name != nullptr) napi_set_named_property(env, error, "syscall", name);
   napi_value number = nullptr;

@@ -30,6 +30,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::guard{"guard", table};
+const bind::Topic topic::guard{"guard", nullptr, table};
 
 }  // namespace memprobe

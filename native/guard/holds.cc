@@ -2,48 +2,62 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace memprobe::guard {
 namespace {
 
 Failure busy(const char* why) { return {.number = EBUSY, .code = {}, .message = why}; }
 
-napi_value view_of(const Hold& hold) {
+// nullptr when it was moved away.
+napi_value attached(const Hold& hold) {
   napi_value view = nullptr;
-  return napi_get_reference_value(hold.env, hold.view, &view) == napi_ok ? view : nullptr;
+  bool moved = true;
+  if (hold.view == nullptr || napi_get_reference_value(hold.env, hold.view, &view) != napi_ok) return nullptr;
+  return napi_is_detached_arraybuffer(hold.env, view, &moved) == napi_ok && !moved ? view : nullptr;
 }
 
 Failure obstacle_of(napi_env env, const Hold& hold) {
-  if (hold.detached) return {};
   if (hold.env == nullptr) return busy("a call in progress uses this memory; wait for its promise");
   if (hold.env != env) return busy("another thread has a view of this memory, which only that thread can detach");
-  bool moved = true;
-  napi_value view = view_of(hold);
-  if (view != nullptr && napi_is_detached_arraybuffer(env, view, &moved) == napi_ok && !moved) return {};
-  return busy("a view of this memory was moved away (ArrayBuffer.prototype.transfer), or the garbage collector "
-              "has not finished with it; drop what it was moved to and try again later");
+  if (attached(hold) != nullptr) return {};
+  return busy("a view of this memory was moved away (ArrayBuffer.prototype.transfer); drop what it was moved to, and "
+              "try again when the garbage collector has taken it");
 }
 
 }  // namespace
 
-Hold* Holds::add(const Hold& hold) {
+std::unique_ptr<Hold> Holds::add(const Hold& hold) {
+  auto added = std::make_unique<Hold>(hold);
   longest_ = std::max(longest_, static_cast<size_t>(hold.end - hold.start));
-  return &by_start_.emplace(hold.start, hold)->second;
+  added->place = by_start_.emplace(hold.start, added.get());
+  added->listed = true;
+  return added;
 }
 
-void Holds::remove(const Hold* hold) {
-  const auto [first, last] = by_start_.equal_range(hold->start);
-  const auto found = std::find_if(first, last, [&](const auto& entry) { return &entry.second == hold; });
-  if (found != last) by_start_.erase(found);
+void Holds::remove(Hold& hold) {
+  if (!std::exchange(hold.listed, false)) return;
+  by_start_.erase(hold.place);
   if (by_start_.empty()) longest_ = 0;
 }
 
 template <class Visit>
 void Holds::each_overlapping(uintptr_t start, uintptr_t end, Visit visit) {
   auto it = by_start_.lower_bound(start > longest_ ? start - longest_ : 0);
-  for (; it != by_start_.end() && it->first < end; ++it) {
-    if (it->second.end > start) visit(it->second);
+  while (it != by_start_.end() && it->first < end) {
+    Hold& hold = *(it++)->second;  // which the visit may remove
+    if (hold.end > start) visit(hold);
   }
+}
+
+napi_value Holds::view_of(napi_env env, uintptr_t start, uintptr_t end) {
+  const auto [first, last] = by_start_.equal_range(start);
+  for (auto it = first; it != last; ++it) {
+    const Hold& hold = *it->second;
+    if (hold.env != env || hold.end != end) continue;
+    if (napi_value view = attached(hold)) return view;
+  }
+  return nullptr;
 }
 
 Failure Holds::obstacle(napi_env env, uintptr_t start, uintptr_t end) {
@@ -56,8 +70,9 @@ Failure Holds::obstacle(napi_env env, uintptr_t start, uintptr_t end) {
 
 void Holds::detach(napi_env env, uintptr_t start, uintptr_t end) {
   each_overlapping(start, end, [&](Hold& hold) {
-    napi_value view = hold.detached ? nullptr : view_of(hold);
-    if (view != nullptr && napi_detach_arraybuffer(env, view) == napi_ok) hold.detached = true;
+    if (hold.env != env || napi_detach_arraybuffer(env, attached(hold)) != napi_ok) return;
+    napi_delete_reference(env, std::exchange(hold.view, nullptr));
+    remove(hold);
   });
 }
 

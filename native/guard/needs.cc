@@ -27,6 +27,12 @@ size_t default_huge_page() {
   return size;
 }
 
+size_t unit_at(const void* address) {
+  const Lock lock(books().lock);
+  const size_t unit = books().ranges.unit_at(reinterpret_cast<uintptr_t>(address));
+  return unit != 0 ? unit : page_size();
+}
+
 // The kernel rounds a mapping's length up to the page size of what is mapped.
 size_t unit_of(int flags, int fd) {
   struct statfs fs = {};
@@ -36,11 +42,6 @@ size_t unit_of(int flags, int fd) {
   if ((flags & MAP_HUGETLB) == 0) return page_size();
   const int log2 = (flags >> 26) & 0x3f;
   return log2 != 0 ? size_t{1} << log2 : std::max(default_huge_page(), page_size());
-}
-
-// A call that failed half-way may have unmapped what it was to replace.
-bool still_mapped(const blocks::Extent& range) {
-  return msync(reinterpret_cast<void*>(range.start), range.end - range.start, MS_ASYNC) == 0 || errno != ENOMEM;
 }
 
 }  // namespace
@@ -69,27 +70,22 @@ bool KnowsBlock::enter(napi_env, void* block) {
 }
 
 bool Maps::enter(napi_env env, void* addr, size_t length, int prot, int flags, int fd, long) {
-  prot_ = prot;
-  flags_ = flags;
-  fd_ = fd;
-  wanted_ = pages(addr, length);
+  const size_t unit = unit_of(flags, fd);
+  made_ = {.end = round_up(length, unit), .prot = prot, .unit = unit, .file = (flags & MAP_ANONYMOUS) == 0};
   const bool replaces = (flags & MAP_FIXED) != 0 && (flags & MAP_FIXED_NOREPLACE) == 0;
   if (!replaces || !aligned(addr) || length == 0) return true;
-  if (!refuse(replaced_.take(env, wanted_.start, wanted_.end))) return false;
-  return true;
+  const blocks::Extent wanted = pages(addr, made_.end);
+  return refuse(replaced_.take(env, wanted.start, wanted.end));
 }
 
 int Maps::leave(void* result, int failed) {
-  if (failed != 0) {
-    if (!still_mapped(wanted_)) replaced_.keep_out();
-    replaced_.put_back();
-    return 0;
+  if (failed == 0) {
+    replaced_.keep_out();
+    made_.start = reinterpret_cast<uintptr_t>(result);
+    made_.end += made_.start;
+    record(made_);
   }
-  replaced_.keep_out();
-  const size_t unit = unit_of(flags_, fd_);
-  const size_t length = (wanted_.end - wanted_.start + unit - 1) / unit * unit;
-  const auto start = reinterpret_cast<uintptr_t>(result);
-  record({.start = start, .end = start + length, .prot = prot_, .file = (flags_ & MAP_ANONYMOUS) == 0});
+  replaced_.put_back();
   return 0;
 }
 
@@ -109,13 +105,14 @@ bool Remaps::enter(napi_env env, void* old, size_t old_size, size_t new_size, in
                    std::optional<void*> new_addr) {
   if (!aligned(old) || new_size == 0) return true;
   new_size_ = new_size;
-  keeps_source_ = (flags & MREMAP_DONTUNMAP) != 0;
-  const blocks::Extent from = pages(old, std::max<size_t>(old_size, 1));
+  keeps_source_ = (flags & MREMAP_DONTUNMAP) != 0 || old_size == 0;
+  unit_ = unit_at(old);
+  const bool replaces = (flags & MREMAP_FIXED) != 0 && new_addr && aligned(*new_addr);
+  const blocks::Extent from = pages(old, std::max<size_t>(old_size, 1), unit_);
+  const blocks::Extent to = replaces ? pages(*new_addr, new_size, unit_) : blocks::Extent{};
+  if (from.start < to.end && to.start < from.end) return true;  // they overlap: EINVAL
   if (!refuse(source_.take(env, from.start, from.end))) return false;
-  if (old_size == 0) keeps_source_ = true;
-  if ((flags & MREMAP_FIXED) == 0 || !new_addr || !aligned(*new_addr)) return true;
-  const blocks::Extent to = pages(*new_addr, new_size);
-  return refuse(target_.take(env, to.start, to.end));
+  return !replaces || refuse(target_.take(env, to.start, to.end));
 }
 
 int Remaps::leave(void* result, int failed) {
@@ -127,11 +124,15 @@ int Remaps::leave(void* result, int failed) {
   target_.keep_out();
   const std::vector<Range> parts = source_.keep_out();
   Range moved = parts.front();
-  for (const Range& part : parts) moved.prot &= part.prot;
+  for (const Range& part : parts) {
+    moved.prot &= part.prot;
+    moved.file |= part.file;
+    moved.guarded |= part.guarded;
+  }
   if (keeps_source_) {
     for (const Range& part : parts) record(part);
   }
-  const blocks::Extent now = pages(result, new_size_);
+  const blocks::Extent now = pages(result, new_size_, unit_);
   moved.start = now.start;
   moved.end = now.end;
   moved.origin = Origin::Mmap;
@@ -149,6 +150,7 @@ bool Protects::enter(napi_env env, void* addr, size_t length, int prot) {
   }
   if (!refuse(books().holds.obstacle(env, range.start, range.end))) return false;
   books().holds.detach(env, range.start, range.end);
+  pin_.hold_locked(range.start, range.end);
   parts_ = books().ranges.within(range.start, range.end);
   for (Range part : parts_) {  // no view may be made of it during the call
     part.prot = PROT_NONE;
@@ -158,6 +160,13 @@ bool Protects::enter(napi_env env, void* addr, size_t length, int prot) {
 }
 
 int Protects::leave(int, int failed) {
+  if (parts_.empty()) return 0;
+  settle(failed);
+  pin_.release();
+  return 0;
+}
+
+void Protects::settle(int failed) {
   const Lock lock(books().lock);
   for (Range part : parts_) {
     if (failed == 0) part.prot = prot_;
@@ -165,68 +174,86 @@ int Protects::leave(int, int failed) {
     if (failed == ENOMEM || failed == EACCES) part.prot &= prot_;
     books().ranges.assign(part);
   }
-  return 0;
 }
 
 bool Seals::enter(napi_env, void* addr, size_t length, unsigned long) {
   if (!aligned(addr) || length == 0) return true;
   const blocks::Extent range = pages(addr, length);
   const Lock lock(books().lock);
-  return books().ranges.covers(range.start, range.end) ||
-         refuse(not_owned("memprobe did not map all of this range, so it does not seal it; memprobe/unsafe would"));
+  if (!books().ranges.covers(range.start, range.end)) {
+    return refuse(not_owned("memprobe did not map all of this range, so it does not seal it; memprobe/unsafe would"));
+  }
+  pin_.hold_locked(range.start, range.end);
+  return true;
 }
 
-bool Advises::admit(napi_env env, void* addr, size_t length, int advice) {
-  const Effect effect = effect_of(advice);
-  if (effect == Effect::Harmless || !aligned(addr) || length == 0) return true;
-  const blocks::Extent range = pages(addr, length);
-  const Lock lock(books().lock);
+bool Advises::admit(napi_env env, const blocks::Extent& range) {
+  const bool discards = effect_of(advice_) == Effect::Discards;
   if (books().ranges.covers(range.start, range.end)) {
-    if (effect == Effect::Discards) return true;
-    if (!refuse(books().holds.obstacle(env, range.start, range.end))) return false;
-    books().holds.detach(env, range.start, range.end);
-    const std::vector<Range> parts = books().ranges.within(range.start, range.end);
-    parts_.insert(parts_.end(), parts.begin(), parts.end());
-    return true;
+    return discards || refuse(books().holds.obstacle(env, range.start, range.end));
   }
   // Whole pages inside a block of malloc's may lose their contents, and nothing else.
-  if (effect == Effect::Discards && owns(range.start, range.end - range.start)) return true;
+  if (discards && owns(range.start, range.end - range.start)) return true;
   return refuse(not_owned("memprobe did not map all of this range, and this advice can destroy it; "
                           "memprobe/unsafe would pass it on"));
 }
 
-bool Advises::enter(napi_env env, void* addr, size_t length, int advice) {
-  advice_ = advice;
-  return admit(env, addr, length, advice);
-}
-
-bool Advises::enter(napi_env env, int, const js::Ranges& ranges, int advice, unsigned) {
-  advice_ = advice;
-  return std::all_of(ranges.begin(), ranges.end(), [&](const iovec& range) {
-    return admit(env, range.iov_base, range.iov_len, advice);
-  });
-}
-
-void Advises::settle(int failed) {
-  if (advice_ != MADV_GUARD_INSTALL && advice_ != MADV_GUARD_REMOVE) return;
-  const Lock lock(books().lock);
-  for (Range part : parts_) {
-    // A failed installation may have put some guards in place, a failed removal may have left some.
-    part.guarded = advice_ == MADV_GUARD_INSTALL || (failed != 0 && part.guarded);
+// Nobody gives it away during the call, and of what may become inaccessible no view is made.
+void Advises::prepare(napi_env env, const blocks::Extent& range) {
+  pin_.hold_locked(range.start, range.end);
+  if (effect_of(advice_) == Effect::Discards) return;
+  books().holds.detach(env, range.start, range.end);
+  for (Range part : books().ranges.within(range.start, range.end)) {
+    parts_.push_back(part);
+    part.guarded = true;
     books().ranges.assign(part);
   }
 }
 
-bool MovesBreak::enter(napi_env env, void* to) { return move(env, reinterpret_cast<uintptr_t>(to)); }
+bool Advises::enter(napi_env env, void* addr, size_t length, int advice) {
+  if (effect_of(advice) == Effect::Harmless) return true;  // before a list is made of it
+  return enter(env, -1, {{addr, length}}, advice, 0);
+}
+
+bool Advises::enter(napi_env env, int, const js::Ranges& ranges, int advice, unsigned) {
+  advice_ = advice;
+  if (effect_of(advice) == Effect::Harmless) return true;
+  const Lock lock(books().lock);
+  std::vector<blocks::Extent> touched;
+  for (const iovec& range : ranges) {
+    if (!aligned(range.iov_base) || range.iov_len == 0) continue;
+    touched.push_back(pages(range.iov_base, range.iov_len));
+    if (!admit(env, touched.back())) return false;
+  }
+  for (const blocks::Extent& range : touched) prepare(env, range);
+  return true;
+}
+
+void Advises::settle(int failed) {
+  if (parts_.empty()) return;
+  const Lock lock(books().lock);
+  // In reverse: of ranges that overlap, the first remembers what was.
+  for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
+    // A failed installation may have put some guards in place, a failed removal may have left some.
+    if (advice_ == MADV_GUARD_INSTALL) part->guarded = true;
+    if (advice_ == MADV_GUARD_REMOVE && failed == 0) part->guarded = false;
+    books().ranges.assign(*part);
+  }
+}
+
+bool MovesBreak::enter(napi_env env, void* to) {
+  lock_ = Lock(books().lock);
+  from_ = reinterpret_cast<uintptr_t>(sbrk(0));
+  return move(env, reinterpret_cast<uintptr_t>(to));
+}
 
 bool MovesBreak::enter(napi_env env, long increment) {
-  const auto now = reinterpret_cast<uintptr_t>(sbrk(0));
-  return increment == 0 || move(env, now + static_cast<uintptr_t>(increment));
+  lock_ = Lock(books().lock);
+  from_ = reinterpret_cast<uintptr_t>(sbrk(0));
+  return move(env, from_ + static_cast<uintptr_t>(increment));
 }
 
 bool MovesBreak::move(napi_env env, uintptr_t to) {
-  lock_ = Lock(books().lock);
-  from_ = reinterpret_cast<uintptr_t>(sbrk(0));
   to_ = to;
   if (to >= from_) return true;
   if (!books().ranges.covers(to, from_) || books().ranges.within(to, from_).front().origin != Origin::Break) {
@@ -246,7 +273,11 @@ void MovesBreak::settle(int failed) {
   if (failed != 0 || !lock_.owns_lock()) return;
   if (to_ < from_) books().ranges.erase(to_, from_);
   if (to_ > from_) {
-    books().ranges.assign({.start = from_, .end = to_, .prot = PROT_READ | PROT_WRITE, .origin = Origin::Break});
+    books().ranges.assign({.start = from_,
+                           .end = to_,
+                           .prot = PROT_READ | PROT_WRITE,
+                           .origin = Origin::Break,
+                           .unit = page_size()});
   }
 }
 

@@ -118,10 +118,7 @@ class Maps : public Need {
 
  private:
   Transit replaced_;
-  blocks::Extent wanted_;
-  int prot_ = 0;
-  int flags_ = 0;
-  int fd_ = -1;
+  Range made_;  // its end is its length until the call has told its start
 };
 
 class Unmaps : public Need {
@@ -141,8 +138,8 @@ class Remaps : public Need {
  private:
   Transit source_;
   Transit target_;
-  Range moved_;  // what a duplicate (old size 0) is made of
   size_t new_size_ = 0;
+  size_t unit_ = 0;
   bool keeps_source_ = false;
 };
 
@@ -152,7 +149,10 @@ class Protects : public Need {
   int leave(int, int failed);
 
  private:
+  void settle(int failed);
+
   std::vector<Range> parts_;
+  Pin pin_;
   int prot_ = 0;
 };
 
@@ -161,8 +161,12 @@ class Seals : public Need {
   bool enter(napi_env env, void* addr, size_t length, unsigned long flags);
   template <class R>
   int leave(const R&, int) {
+    pin_.release();
     return 0;
   }
+
+ private:
+  Pin pin_;
 };
 
 class Advises : public Need {
@@ -172,14 +176,17 @@ class Advises : public Need {
   template <class R>
   int leave(const R&, int failed) {
     settle(failed);
+    pin_.release();
     return 0;
   }
 
  private:
-  bool admit(napi_env env, void* addr, size_t length, int advice);
+  bool admit(napi_env env, const blocks::Extent& range);
+  void prepare(napi_env env, const blocks::Extent& range);
   void settle(int failed);
 
   std::vector<Range> parts_;
+  Pin pin_;
   int advice_ = 0;
 };
 

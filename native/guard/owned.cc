@@ -1,5 +1,7 @@
 #include "owned.h"
 
+#include <dlfcn.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,21 @@
 #include "sigbus.h"
 
 namespace memprobe::guard {
+namespace {
+
+// When the last worker that loaded the addon ends, Node unloads it: the books would be lost while the memory stays, and
+// the SIGBUS handler would point nowhere. So it stays.
+[[maybe_unused]] const bool stays = [] {
+  Dl_info self = {};
+  return dladdr(reinterpret_cast<void*>(&books), &self) != 0 &&
+         dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
+}();
+
+bool is_mapped(const Range& range) {
+  return msync(reinterpret_cast<void*>(range.start), range.end - range.start, MS_ASYNC) == 0 || errno != ENOMEM;
+}
+
+}  // namespace
 
 Books& books() {
   static Books instance;
@@ -20,8 +37,12 @@ size_t page_size() {
   return size;
 }
 
-blocks::Extent pages(const void* address, size_t length) {
-  const uintptr_t mask = page_size() - 1;
+size_t round_up(size_t length, size_t unit) {
+  return length > SIZE_MAX - (unit - 1) ? SIZE_MAX & ~(unit - 1) : (length + unit - 1) & ~(unit - 1);
+}
+
+blocks::Extent pages(const void* address, size_t length, size_t unit) {
+  const uintptr_t mask = unit - 1;
   const auto start = reinterpret_cast<uintptr_t>(address);
   const uintptr_t top = ~mask;
   const uintptr_t end = length > top - std::min(start, top) ? top : (start + length + mask) & ~mask;
@@ -31,8 +52,8 @@ blocks::Extent pages(const void* address, size_t length) {
 Failure not_owned(const char* what) { return fail("ERR_MEMPROBE_NOT_OWNED", what); }
 
 bool owns(uintptr_t start, size_t length) {
-  if (length > UINTPTR_MAX - start) return false;
-  if (length != 0 && books().ranges.covers(start, start + length)) return true;
+  if (length >= UINTPTR_MAX - start) return false;
+  if (books().ranges.covers(start, start + std::max<size_t>(length, 1))) return true;
   return blocks::attend(start, length).start != 0;
 }
 
@@ -55,8 +76,11 @@ Failure Transit::take(napi_env env, uintptr_t start, uintptr_t end) {
 }
 
 void Transit::put_back() {
+  if (parts_.empty()) return;
   const Lock lock(books().lock);
-  for (const Range& part : parts_) books().ranges.assign(part);
+  for (const Range& part : parts_) {
+    if (is_mapped(part)) books().ranges.assign(part);
+  }
   parts_.clear();
 }
 
@@ -66,23 +90,33 @@ void Pin::hold(uintptr_t start, size_t length) {
   const Lock lock(books().lock);
   blocks::attend(start, 0);
   const uintptr_t end = length > UINTPTR_MAX - start ? UINTPTR_MAX : start + length;
-  hold_ = books().holds.add({.start = start, .end = end});
+  hold_locked(start, end);
 }
 
 bool Pin::hold_owned(uintptr_t start, size_t length) {
   const Lock lock(books().lock);
   if (!owns(start, length)) return false;
-  hold_ = books().holds.add({.start = start, .end = start + length});
+  hold_locked(start, start + length);
   return true;
 }
 
-void Pin::release() {
-  if (hold_ == nullptr) return;
-  const Lock lock(books().lock);
-  books().holds.remove(std::exchange(hold_, nullptr));
+void Pin::hold_locked(uintptr_t start, uintptr_t end) {
+  holds_.push_back(books().holds.add({.start = start, .end = end}));
 }
 
-Failure begin_view(napi_env env, uintptr_t start, size_t length, Hold*& hold) {
+void Pin::release() {
+  if (holds_.empty()) return;
+  const Lock lock(books().lock);
+  for (const auto& hold : holds_) books().holds.remove(*hold);
+  holds_.clear();
+}
+
+napi_value known_view(napi_env env, uintptr_t start, size_t length) {
+  const Lock lock(books().lock);
+  return books().holds.view_of(env, start, start + length);
+}
+
+Failure begin_view(napi_env env, uintptr_t start, size_t length, std::unique_ptr<Hold>& hold) {
   const Lock lock(books().lock);
   if (!owns(start, length)) {
     return not_owned("memprobe did not allocate or map all of this, so a view could outlive it; use peek to read it");
@@ -98,17 +132,17 @@ Failure begin_view(napi_env env, uintptr_t start, size_t length, Hold*& hold) {
   return {};
 }
 
-void name_view(napi_env env, Hold* hold, napi_value buffer) {
+void name_view(napi_env env, Hold& hold, napi_value buffer) {
   napi_ref view = nullptr;
-  napi_create_reference(env, buffer, 0, &view);
+  napi_create_reference(env, buffer, 1, &view);
   const Lock lock(books().lock);
-  hold->view = view;
+  hold.view = view;
 }
 
-void end_view(napi_env env, Hold* hold) {
+void end_view(napi_env env, std::unique_ptr<Hold> hold) {
   if (hold->view != nullptr) napi_delete_reference(env, hold->view);
   const Lock lock(books().lock);
-  books().holds.remove(hold);
+  books().holds.remove(*hold);
 }
 
 }  // namespace memprobe::guard

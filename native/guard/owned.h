@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -25,8 +26,10 @@ Books& books();
 using Lock = std::unique_lock<std::mutex>;
 
 size_t page_size();
-// [address, address + length) rounded out to pages; an end beyond the address space stays at its top.
-blocks::Extent pages(const void* address, size_t length);
+// `length` rounded up to whole units; what is beyond the address space stays at its top.
+size_t round_up(size_t length, size_t unit);
+// [address, address + length) rounded out to pages of this size; an end beyond the address space stays at its top.
+blocks::Extent pages(const void* address, size_t length, size_t unit = page_size());
 
 Failure not_owned(const char* what);
 
@@ -36,7 +39,8 @@ bool owns(uintptr_t start, size_t length);
 // Records a mapping that the kernel has just made.
 void record(const Range& range);
 
-// Memory on its way out: taken from the books before the call that gives it away, put back if that call fails.
+// Memory on its way out: taken from the books before the call that gives it away, put back if that call fails (as far
+// as it is there: a call that fails half-way may have unmapped some of it).
 class Transit {
  public:
   Transit() = default;
@@ -64,16 +68,20 @@ class Pin {
   void hold(uintptr_t start, size_t length);
   // Only what is ours: false where it is not.
   bool hold_owned(uintptr_t start, size_t length);
+  // The caller has looked it up, and has the lock.
+  void hold_locked(uintptr_t start, uintptr_t end);
   void release();
 
  private:
-  Hold* hold_ = nullptr;
+  std::vector<std::unique_ptr<Hold>> holds_;
 };
 
+// The view of this memory that there is already, or nullptr.
+napi_value known_view(napi_env env, uintptr_t start, size_t length);
 // A view of owned, accessible memory is about to be made: its place in the books, or why it can't be.
-Failure begin_view(napi_env env, uintptr_t start, size_t length, Hold*& hold);
+Failure begin_view(napi_env env, uintptr_t start, size_t length, std::unique_ptr<Hold>& hold);
 // The buffer that was made of it; and its end.
-void name_view(napi_env env, Hold* hold, napi_value buffer);
-void end_view(napi_env env, Hold* hold);
+void name_view(napi_env env, Hold& hold, napi_value buffer);
+void end_view(napi_env env, std::unique_ptr<Hold> hold);
 
 }  // namespace memprobe::guard

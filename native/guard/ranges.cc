@@ -33,6 +33,12 @@ bool Ranges::covers(uintptr_t start, uintptr_t end) const {
   return start < end && reached == end;
 }
 
+size_t Ranges::unit_at(uintptr_t address) const {
+  auto it = by_start_.upper_bound(address);
+  if (it == by_start_.begin() || (--it)->second.end <= address) return 0;
+  return it->second.unit;
+}
+
 void Ranges::split(uintptr_t at) {
   auto it = by_start_.upper_bound(at);
   if (it == by_start_.begin()) return;
@@ -54,13 +60,6 @@ void Ranges::assign(const Range& range) {
   if (range.start >= range.end) return;
   erase(range.start, range.end);
   by_start_.emplace(range.start, range);
-}
-
-Range Ranges::ending_at(uintptr_t end) const {
-  auto it = by_start_.lower_bound(end);
-  if (it == by_start_.begin()) return {};
-  --it;
-  return it->second.end == end ? it->second : Range{};
 }
 
 }  // namespace memprobe::guard

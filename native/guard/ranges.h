@@ -15,6 +15,7 @@ struct Range {
   uintptr_t end = 0;
   int prot = 0;
   Origin origin = Origin::Mmap;
+  size_t unit = 0;       // the size of its pages, which the kernel rounds to
   bool file = false;     // a descriptor stands behind it, so it can be truncated
   bool guarded = false;  // MADV_GUARD_INSTALL: an access is a signal, whatever prot says
 
@@ -27,11 +28,11 @@ class Ranges {
   bool covers(uintptr_t start, uintptr_t end) const;
   // The parts of ours inside [start, end), cut to it.
   std::vector<Range> within(uintptr_t start, uintptr_t end) const;
+  // The page size of the range that holds this address; 0 where none does.
+  size_t unit_at(uintptr_t address) const;
   // What was known of these addresses is replaced.
   void assign(const Range& range);
   void erase(uintptr_t start, uintptr_t end);
-  // The range that ends here, or one of zeroes.
-  Range ending_at(uintptr_t end) const;
 
  private:
   void split(uintptr_t at);

@@ -14,15 +14,16 @@ struct sigaction previous;
 
 // Taking the lock is safe here: the signal is raised by the very access that failed (si_code > 0), and nothing
 // touches foreign memory while it holds the lock.
-bool is_owned_mapping(uintptr_t address) {
+size_t unit_of(uintptr_t address) {
   const Lock lock(books().lock);
-  return books().ranges.covers(address, address + 1);
+  return books().ranges.unit_at(address);
 }
 
 bool mend(const siginfo_t* info) {
-  if (info->si_code <= 0 || !is_owned_mapping(reinterpret_cast<uintptr_t>(info->si_addr))) return false;
-  const auto page = reinterpret_cast<uintptr_t>(info->si_addr) & ~(page_size() - 1);
-  return mmap(reinterpret_cast<void*>(page), page_size(), PROT_READ | PROT_WRITE,
+  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
+  const size_t unit = info->si_code > 0 ? unit_of(address) : 0;
+  if (unit == 0) return false;
+  return mmap(reinterpret_cast<void*>(address & ~(unit - 1)), unit, PROT_READ | PROT_WRITE,
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 

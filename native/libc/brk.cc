@@ -13,6 +13,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::brk{"brk", table};
+const bind::Topic topic::brk{"brk", "unistd.h", table};
 
 }  // namespace memprobe

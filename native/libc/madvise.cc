@@ -37,6 +37,6 @@ constexpr bind::Constant constants[] = {
 
 }  // namespace
 
-const bind::Topic topic::madvise{"madvise", table, constants};
+const bind::Topic topic::madvise{"madvise", "sys/mman.h", table, constants};
 
 }  // namespace memprobe

@@ -1,6 +1,7 @@
-// mallinfo(3), mallinfo2(3), malloc_info(3), malloc_stats(3), malloc_trim(3), mallopt(3)
+// mallinfo(3), mallinfo2(3), malloc_info(3), malloc_stats(3), malloc_trim(3), mallopt(3), malloc_get_state(3)
 #include <dlfcn.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <memory>
 
 #include "../topics.h"
+#include "malloc_debug.h"
 
 namespace memprobe {
 
@@ -62,13 +64,13 @@ Result<std::string> info_text(int options) {
 }
 
 // malloc_stats writes to the C library's `stderr`. That variable may be assigned, but other threads may be writing to
-// it: so the stream put there lives for ever, and passes on to descriptor 2 whatever is not this thread's.
-thread_local std::string* captured = nullptr;
+// it: so the stream put there lives for ever, and passes on to descriptor 2 whatever is not this thread's. Since
+// malloc_stats has an arena locked while it writes, nothing here may allocate: the text goes into a memfd.
+thread_local int captured = STDERR_FILENO;
 
 ssize_t capture(void*, const char* bytes, size_t length) {
-  if (captured == nullptr) return write(STDERR_FILENO, bytes, length);
-  captured->append(bytes, length);
-  return static_cast<ssize_t>(length);
+  const ssize_t written = write(captured, bytes, length);
+  return written == -1 ? 0 : written;  // fopencookie's way to say that it failed
 }
 
 FILE* capturing_stream() {
@@ -80,18 +82,40 @@ FILE* capturing_stream() {
   return stream;
 }
 
-Result<std::string> stats_text() {
+void print_stats(FILE* stream, int file) {
   static std::mutex one_at_a_time;
-  FILE* stream = capturing_stream();
-  if (stream == nullptr) return {.failure = fail(errno)};
-  Result<std::string> result;
   const std::lock_guard lock(one_at_a_time);
-  captured = &result.value;
+  captured = file;
   FILE* before = std::exchange(stderr, stream);
   ::malloc_stats();
   stderr = before;
-  captured = nullptr;
-  return result;
+  captured = STDERR_FILENO;
+}
+
+Result<std::string> stats_text() {
+  FILE* stream = capturing_stream();
+  const int file = memfd_create("malloc_stats", MFD_CLOEXEC);
+  const std::unique_ptr<FILE, CloseFile> owner(file == -1 ? nullptr : fdopen(file, "r"));
+  if (stream == nullptr || !owner) return {.failure = fail(errno)};
+  print_stats(stream, file);
+  std::string text(static_cast<size_t>(lseek(file, 0, SEEK_CUR)), '\0');
+  if (pread(file, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) return {.failure = fail(EIO)};
+  return {.value = std::move(text)};
+}
+
+// Both are left in libc_malloc_debug.so.0 alone, for old Emacs binaries.
+Result<void*> saved_state() {
+  const auto function = reinterpret_cast<void* (*)()>(malloc_debug::symbol("malloc_get_state"));
+  if (function == nullptr) return {.failure = malloc_debug::inactive()};
+  void* state = function();
+  return {.value = state, .failure = fail(state == nullptr ? errno : 0)};
+}
+
+Result<int> restore_state(void* state) {
+  const auto function = reinterpret_cast<int (*)(void*)>(malloc_debug::symbol("malloc_set_state"));
+  if (function == nullptr) return {.failure = malloc_debug::inactive()};
+  if (state == nullptr) return {.failure = fail(EINVAL)};  // glibc reads it unasked
+  return {.value = function(state)};
 }
 
 constexpr bind::Entry table[] = {
@@ -101,6 +125,8 @@ constexpr bind::Entry table[] = {
     SHAPE(malloc_stats, Told, "", [] { return stats_text(); }).blocking(),
     FN(malloc_trim, Never, "pad").blocking(),
     FN(mallopt, Never, "param value"),
+    SHAPE(malloc_get_state, Told, "", [] { return saved_state(); }),
+    SHAPE(malloc_set_state, Told, "ptr", [](void* ptr) { return restore_state(ptr); }).guarded<guard::KnowsBlock>(),
 };
 
 constexpr bind::Constant constants[] = {
@@ -111,6 +137,6 @@ constexpr bind::Constant constants[] = {
 
 }  // namespace
 
-const bind::Topic topic::mallinfo{"mallinfo", table, constants};
+const bind::Topic topic::mallinfo{"mallinfo", "malloc.h", table, constants};
 
 }  // namespace memprobe

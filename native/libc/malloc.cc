@@ -42,6 +42,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::malloc{"malloc", table};
+const bind::Topic topic::malloc{"malloc", "stdlib.h, malloc.h", table};
 
 }  // namespace memprobe

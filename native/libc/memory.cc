@@ -21,7 +21,7 @@ int move(void* remote, void* local, size_t length) {
   return static_cast<size_t>(moved) == length ? 0 : EFAULT;
 }
 
-// In pieces, so that an absurd length fails before it is allocated.
+// In pieces: an absurd length fails before it is allocated, and the kernel stops short of 2 GiB.
 constexpr size_t kPiece = size_t{64} << 20;
 
 Result<std::vector<uint8_t>> read_bytes(void* addr, size_t length) {
@@ -37,8 +37,13 @@ Result<std::vector<uint8_t>> read_bytes(void* addr, size_t length) {
 }
 
 int write_bytes(void* addr, const js::Bytes& bytes) {
-  // process_vm_writev only reads its local side.
-  return move<process_vm_writev>(addr, const_cast<uint8_t*>(bytes.data), bytes.length);
+  int failed = 0;
+  for (size_t done = 0; done < bytes.length && failed == 0; done += kPiece) {
+    // process_vm_writev only reads its local side.
+    auto* local = const_cast<uint8_t*>(bytes.data + done);
+    failed = move<process_vm_writev>(static_cast<std::byte*>(addr) + done, local, std::min(bytes.length - done, kPiece));
+  }
+  return failed;
 }
 
 // --- view ---------------------------------------------------------------------------------------------------------
@@ -47,10 +52,20 @@ void raise_in_view(napi_env env, const Failure& why, void* addr, size_t length) 
   failure::raise(env, why, "view", "view " + js::hex(reinterpret_cast<uintptr_t>(addr)) + ", " + std::to_string(length));
 }
 
+// A longer one ends the process inside V8: buffer.constants.MAX_LENGTH.
+size_t longest_buffer(napi_env env) {
+  const napi_node_version* node = nullptr;
+  if (napi_get_node_version(env, &node) != napi_ok) return 0;
+  const bool large = node->major > 22 || (node->major == 22 && node->minor >= 3);
+  return large ? static_cast<size_t>(js::kMaxSafeInteger) : size_t{1} << 32;
+}
+
 // An ArrayBuffer over foreign memory, or nullptr with an exception pending.
 napi_value external_buffer(napi_env env, void* addr, size_t length, napi_finalize finalize, void* hint) {
   napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(env, addr, length, finalize, hint, &buffer);
+  const bool fits = length <= longest_buffer(env);
+  const napi_status status =
+      fits ? napi_create_external_arraybuffer(env, addr, length, finalize, hint, &buffer) : napi_invalid_arg;
   if (status == napi_ok) return buffer;
   raise_in_view(env,
                 status == napi_no_external_buffers_allowed
@@ -75,23 +90,25 @@ napi_value empty_buffer(napi_env env) {
 }
 
 napi_value view_of(napi_env env, void* addr, size_t length) {
-  guard::Hold* hold = nullptr;
-  const Failure refused = guard::begin_view(env, reinterpret_cast<uintptr_t>(addr), length, hold);
+  const auto start = reinterpret_cast<uintptr_t>(addr);
+  if (napi_value known = guard::known_view(env, start, length)) return known;
+  std::unique_ptr<guard::Hold> hold;
+  const Failure refused = guard::begin_view(env, start, length, hold);
   if (refused) {
     raise_in_view(env, refused, addr, length);
     return nullptr;
   }
-  if (length == 0) return guard::end_view(env, hold), empty_buffer(env);
+  if (length == 0) return guard::end_view(env, std::move(hold)), empty_buffer(env);
   napi_value buffer = external_buffer(
       env, addr, length, [](napi_env finalizing, void*, void* hint) {
-        guard::end_view(finalizing, static_cast<guard::Hold*>(hint));
+        guard::end_view(finalizing, std::unique_ptr<guard::Hold>(static_cast<guard::Hold*>(hint)));
       },
-      hold);
+      hold.get());
   if (buffer == nullptr) {
-    guard::end_view(env, hold);
+    guard::end_view(env, std::move(hold));
     return nullptr;
   }
-  guard::name_view(env, hold, buffer);
+  guard::name_view(env, *hold.release(), buffer);  // the buffer's finalizer has it now
   return buffer;
 }
 
@@ -117,6 +134,8 @@ napi_value view_anything(napi_env env, napi_callback_info info) noexcept {
 // --- alloca -------------------------------------------------------------------------------------------------------
 
 constexpr size_t kStackReserve = size_t{256} << 10;  // for what `fn` itself calls
+// V8 uses this much of a stack (--stack-size), and newer ones end the process when they are called from below it.
+constexpr size_t kStackOfV8 = size_t{984} << 10;
 
 size_t stack_left() {
   pthread_attr_t attributes;
@@ -126,7 +145,7 @@ size_t stack_left() {
   pthread_attr_getstack(&attributes, &low, &size);
   pthread_attr_destroy(&attributes);
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  const uintptr_t floor = reinterpret_cast<uintptr_t>(low) + kStackReserve;
+  const uintptr_t floor = reinterpret_cast<uintptr_t>(low) + size - std::min(size, kStackOfV8) + kStackReserve;
   return here > floor ? here - floor : 0;
 }
 
@@ -143,9 +162,11 @@ napi_value call_with(napi_env env, napi_value fn, void* block, size_t size) {
   napi_call_function(env, js::undefined(env), fn, 2, arguments, &result);
   napi_value thrown = nullptr;
   bool pending = false;
+  bool moved = false;
   napi_is_exception_pending(env, &pending);
   if (pending) napi_get_and_clear_last_exception(env, &thrown);
-  bool moved = false;
+  // A worker that was terminated inside `fn` runs no JavaScript any more, and detaching would end the process.
+  if (napi_has_named_property(env, buffer, "byteLength", &moved) != napi_ok) return nullptr;
   napi_is_detached_arraybuffer(env, buffer, &moved);
   if (!moved) napi_detach_arraybuffer(env, buffer);
   if (thrown != nullptr) napi_throw(env, thrown);
@@ -170,7 +191,7 @@ napi_value alloca_(napi_env env, napi_callback_info info) noexcept {
   }
   const size_t left = stack_left();
   if (size > left) {
-    raise_in_alloca(env, fail("ERR_OUT_OF_RANGE", "this would overflow the thread's stack, which has room for " +
+    raise_in_alloca(env, fail("ERR_OUT_OF_RANGE", "this would overflow the part of the thread's stack that V8 uses, which has room for " +
                                                       std::to_string(left) + " bytes more; use malloc"), size);
     return nullptr;
   }
@@ -195,6 +216,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::memory{"memory", table};
+const bind::Topic topic::memory{"memory", "sys/uio.h, alloca.h", table};
 
 }  // namespace memprobe

@@ -78,6 +78,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::mincore{"mincore", table};
+const bind::Topic topic::mincore{"mincore", "sys/mman.h", table};
 
 }  // namespace memprobe

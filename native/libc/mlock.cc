@@ -28,6 +28,6 @@ constexpr bind::Constant constants[] = {
 
 }  // namespace
 
-const bind::Topic topic::mlock{"mlock", table, constants};
+const bind::Topic topic::mlock{"mlock", "sys/mman.h", table, constants};
 
 }  // namespace memprobe

@@ -65,6 +65,6 @@ constexpr bind::Constant constants[] = {
 
 }  // namespace
 
-const bind::Topic topic::mmap{"mmap", table, constants};
+const bind::Topic topic::mmap{"mmap", "sys/mman.h", table, constants};
 
 }  // namespace memprobe

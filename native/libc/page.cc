@@ -12,6 +12,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::page{"page", table};
+const bind::Topic topic::page{"page", "unistd.h", table};
 
 }  // namespace memprobe

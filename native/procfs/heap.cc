@@ -100,6 +100,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::heap{"heap", table, {}};
+const bind::Topic topic::heap{"heap", nullptr, table};
 
 }  // namespace memprobe

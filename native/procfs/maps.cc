@@ -106,6 +106,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::maps{"maps", table};
+const bind::Topic topic::maps{"maps", nullptr, table};
 
 }  // namespace memprobe

@@ -129,6 +129,6 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-const bind::Topic topic::smaps{"smaps", table};
+const bind::Topic topic::smaps{"smaps", nullptr, table};
 
 }  // namespace memprobe

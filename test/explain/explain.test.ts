@@ -78,7 +78,7 @@ test('at most 2% of the demo workload is unexplained, and it is told what glibc 
   expectTold(explanation);
   expect(explanation.verdict.id).toBe('malloc-retained');
   expect(bytesOf(explanation, 'buffers') / MiB).toBeGreaterThan(32);
-  expect(bytesOf(explanation, 'memprobe') / MiB).toBeGreaterThanOrEqual(16);
+  expect(bytesOf(explanation, 'files') / MiB).toBeGreaterThanOrEqual(16);
 });
 
 test('the own process adds up, from inside', async () => {

@@ -1,0 +1,101 @@
+/** `memprobe leaks`: what was not freed, from a log of mtrace or of a program that it runs under trace. */
+import { stat } from 'node:fs/promises';
+import { Command } from 'commander';
+import { findLeaks, type LeakReport, readMtrace, renderLeaks, symbolize } from '../mtrace/index.js';
+import { MtraceError } from '../mtrace/errors.js';
+import { CliError, describeError, parseCount } from './errors.js';
+import { leaksOfProgram } from './leaks_program.js';
+import { Progress, screen } from './screen.js';
+
+export interface LeaksFlags {
+  program?: string;
+  output?: string;
+  json?: boolean;
+  verbose?: boolean;
+  top?: number;
+}
+
+const HELP = `
+Examples:
+  memprobe leaks trace.log               a log of mtrace(3) from any program; .gz too
+  memprobe leaks trace.log --program /usr/bin/perl
+  memprobe leaks -- node app.js          runs a program under trace, and looks at its log when it ends
+  memprobe leaks -o trace.log -- ./app   the same, and keeps the log
+A program's exit code or signal becomes the command's. Under trace it is several times slower.`;
+
+export function leaksCommand(): Command {
+  return new Command('leaks')
+    .description('what was allocated and never freed, by call site: from an mtrace log, or of a program')
+    .argument('<log-or-command...>', 'a log of mtrace(3), or after -- a program to run under trace')
+    .option('--program <file>', 'the program that wrote the log, where the log has only its name')
+    .option('-o, --output <file>', 'keep the log of the program that is run')
+    .option('--json', 'the documented JSON instead of text')
+    .option('-v, --verbose', 'every call site in full, and each free of an unknown address')
+    .option('--top <count>', 'how many call sites to show', parseCount)
+    .addHelpText('after', HELP)
+    .action(run);
+}
+
+async function run(words: string[], flags: LeaksFlags, command: Command): Promise<void> {
+  if (process.argv.includes('--'))
+    return leaksOfProgram(words, flags, (log, died) => tellLeaks(log, flags, died));
+  const [log = ''] = words;
+  if (words.length > 1) command.error('error: give one log, or a program after --', { exitCode: 2 });
+  if (flags.output !== undefined) command.error('error: --output is for a program after --', { exitCode: 2 });
+  await tellLeaks(log, flags);
+}
+
+/** Reads a log and prints what leaked. After Ctrl-C it prints what is known by then. */
+async function tellLeaks(log: string, flags: LeaksFlags, died?: string): Promise<void> {
+  const interrupt = new AbortController();
+  const stop = () => interrupt.abort();
+  const progress = new Progress();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    const report = await analyse(log, flags, interrupt.signal, progress);
+    progress.done();
+    print(
+      died === undefined ? report : { ...report, partial: true, reasons: [died, ...report.reasons] },
+      flags,
+    );
+  } finally {
+    progress.done();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}
+
+async function analyse(
+  log: string,
+  { program, json, verbose, top }: LeaksFlags,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<LeakReport> {
+  const trace = await readMtrace(log, {
+    signal,
+    progress: (_, lines) => progress.step(`read ${lines.toLocaleString('en-US')} lines`),
+  }).catch((error: unknown) => {
+    throw badLog(log, error);
+  });
+  const written = (await stat(log)).mtime;
+  return symbolize(findLeaks(trace), {
+    signal,
+    written,
+    ...(program !== undefined && { program }),
+    // What nobody sees needs no name.
+    ...(!json && { top: top ?? (verbose ? Infinity : 24) }),
+    progress: (object) => progress.step(`looking for names in ${object}`),
+  });
+}
+
+function badLog(log: string, error: unknown): CliError {
+  if (error instanceof MtraceError) return new CliError(error.code, `${log}: ${error.message}`);
+  return new CliError('ERR_MEMPROBE_BAD_FILE', `${log} could not be read: ${describeError(error)}`);
+}
+
+function print(report: LeakReport, { json, verbose = false, top }: LeaksFlags): void {
+  const hexadecimal = (_: string, value: unknown) =>
+    typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
+  const options = { ...screen(), verbose, ...(top !== undefined && { top }) };
+  const text = json ? `${JSON.stringify(report, hexadecimal, 2)}\n` : renderLeaks(report, options);
+  process.stdout.write(text);
+}

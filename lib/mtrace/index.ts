@@ -1,0 +1,18 @@
+/**
+ * Logs of mtrace(3): read them in bounded memory, find what was not freed, and name the call sites.
+ *
+ *     const report = await symbolize(findLeaks(await readMtrace('trace.log')));
+ */
+export { MtraceError, type MtraceErrorCode } from './errors.js';
+export { findLeaks, type LeakReport, type LeakSite, NO_CALLER } from './leaks.js';
+export type { Oddity } from './parser.js';
+export {
+  type LiveBlock,
+  type LogSource,
+  type ParseOptions,
+  parseMtrace,
+  readMtrace,
+  type Trace,
+} from './read.js';
+export { type LeakRenderOptions, renderLeaks } from './render.js';
+export { parseSite, type SitePlace, symbolize, type SymbolizeOptions } from './symbolize.js';

@@ -1,0 +1,75 @@
+/** What was not freed, by call site. Pure. */
+import type { Oddity } from './parser.js';
+import type { LiveBlock, Trace } from './read.js';
+
+/** The blocks of one call site that were not freed. */
+export interface LeakSite {
+  /** As mtrace wrote it: `object:(symbol+offset)[0xaddress]`, parts missing where glibc did not know them. */
+  site: string;
+  /** The function, demangled. */
+  symbol?: string;
+  /** `file:line`, where debug information tells. */
+  source?: string;
+  blocks: number;
+  /** Bytes asked for; what malloc adds is not in them. */
+  bytes: number;
+  /**
+   * When the oldest and the newest of these blocks were allocated. The logs have no clock: it is the line of the log,
+   * counted from 1.
+   */
+  first: number;
+  last: number;
+}
+
+/** The documented answer of `memprobe leaks --json`; addresses stand there as hexadecimal strings. */
+export interface LeakReport {
+  leaked: { blocks: number; bytes: number };
+  /** Most bytes first. */
+  sites: LeakSite[];
+  /** How many frees (and reallocs) there were of addresses that were not allocated, as far as the log knows. */
+  unknownFrees: number;
+  /** Whether the log is not whole; `reasons` say why. */
+  partial: boolean;
+  reasons: string[];
+  /** What hindered the names and lines, in words. */
+  notes: string[];
+  /** The first hundred frees of unknown addresses and duplicate allocations. */
+  oddities: Oddity[];
+  /** Allocations at addresses that had not been freed; threads race for the log, so there may be a few. */
+  duplicates: number;
+  /** Allocations that returned NULL. */
+  failed: number;
+  lines: number;
+  operations: number;
+  /** Whether the program called muntrace(3). */
+  ended: boolean;
+}
+
+/** What stands for the site of a call that glibc knew no caller of. */
+export const NO_CALLER = 'unknown caller';
+
+export function findLeaks(trace: Trace): LeakReport {
+  const { unknownFrees, partial, reasons, oddities, duplicates, failed, lines, operations, ended } = trace;
+  return {
+    leaked: { blocks: trace.live.blocks, bytes: trace.live.bytes },
+    sites: [...groupBySite(trace.live)].sort(
+      (a, b) => b.bytes - a.bytes || b.blocks - a.blocks || a.first - b.first,
+    ),
+    ...{ unknownFrees, partial, reasons, notes: [], oddities, duplicates, failed, lines, operations, ended },
+  };
+}
+
+function groupBySite(blocks: Iterable<LiveBlock>): Iterable<LeakSite> {
+  const sites = new Map<string, LeakSite>();
+  for (const { site, size, line } of blocks) {
+    const found = sites.get(site) ?? {
+      ...{ site: site || NO_CALLER, blocks: 0, bytes: 0, first: line, last: line },
+    };
+    found.blocks++;
+    found.bytes += size;
+    found.first = Math.min(found.first, line);
+    found.last = Math.max(found.last, line);
+    sites.set(site, found);
+  }
+  return sites.values();
+}

@@ -1,0 +1,129 @@
+/** A leak report as text: the answer, the call sites that hold most, what to be careful about. Pure. */
+import { basename } from 'node:path';
+import pico from 'picocolors';
+import { bar, count, formatBytes, formatShare, shorten } from '../explain/format.js';
+import { wrap } from '../explain/wrap.js';
+import type { LeakReport, LeakSite } from './leaks.js';
+import type { Oddity } from './parser.js';
+import { parseSite } from './symbolize.js';
+
+export interface LeakRenderOptions {
+  /** Width of the screen in characters. */
+  columns?: number;
+  color?: boolean;
+  /** Every site with its place in full, and the frees of unknown addresses one by one. */
+  verbose?: boolean;
+  /** The most sites to show. Default: as many as a screen has room for; with `verbose` all. */
+  top?: number;
+}
+
+/** The answer fits one screen of the classic size; who wants more asks for it. */
+const SCREEN_LINES = 24;
+const NUMBERS = 28;
+
+interface Style {
+  columns: number;
+  verbose: boolean;
+  paint: ReturnType<typeof pico.createColors>;
+}
+
+/** Text that ends in a newline, at most 24 lines of at most `columns` characters unless `verbose` or `top` ask for more. */
+export function renderLeaks(report: LeakReport, options: LeakRenderOptions = {}): string {
+  const { columns = 80, color = false, verbose = false, top } = options;
+  const style = { columns: Math.max(columns, 50), verbose, paint: pico.createColors(color) };
+  const head = headline(report, style);
+  const foot = cautions(report, style);
+  const room = verbose ? Infinity : SCREEN_LINES - head.length - foot.length - 3;
+  return [...head, ...table(report, top ?? room, style), ...foot, ''].join('\n');
+}
+
+function headline({ leaked, sites, lines, partial }: LeakReport, { columns, paint }: Style): string[] {
+  const read = paint.dim(`mtrace log, ${count(lines, 'line')}${partial ? ', not whole' : ''}`);
+  const answer =
+    leaked.blocks === 0
+      ? `Everything was freed${partial ? ', as far as the log goes' : ''}.`
+      : `${count(leaked.blocks, 'block')} with ${formatBytes(leaked.bytes)} ` +
+        `${leaked.blocks === 1 ? 'was' : 'were'} not freed, from ${count(sites.length, 'call site')}.`;
+  return [read, ...wrap(answer, columns).map((line) => paint.bold(line))];
+}
+
+function table({ sites, leaked }: LeakReport, room: number, style: Style): string[] {
+  if (sites.length === 0) return [];
+  const shown = sites.slice(0, room);
+  const widest = Math.max(1, sites[0]?.bytes ?? 0);
+  const rows = shown.flatMap((site) => [row(site, leaked.bytes, widest, style), ...details(site, style)]);
+  const rest = sites.slice(shown.length);
+  if (rest.length > 0) rows.push(others(rest, leaked.bytes));
+  return ['', ...rows];
+}
+
+function row(site: LeakSite, whole: number, widest: number, { columns, paint }: Style): string {
+  const width = Math.min(16, Math.max(6, columns - 70));
+  const name = Math.max(12, columns - NUMBERS - width - 2);
+  const filled =
+    paint.cyan(bar(site.bytes / widest, width)) + ' '.repeat(width - bar(site.bytes / widest, width).length);
+  return `${numbers(site, whole)}  ${filled}  ${shorten(nameOf(site), name)}`;
+}
+
+function others(sites: LeakSite[], whole: number): string {
+  const sum = (pick: (site: LeakSite) => number) => sites.reduce((total, site) => total + pick(site), 0);
+  const all = { bytes: sum(({ bytes }) => bytes), blocks: sum(({ blocks }) => blocks) };
+  return `${numbers(all, whole)}  ${count(sites.length, 'more call site')} (--verbose, --top)`;
+}
+
+function numbers({ bytes, blocks }: { bytes: number; blocks: number }, whole: number): string {
+  const size = `${formatBytes(bytes).padStart(9)} ${formatShare(bytes, whole).padStart(4)}`;
+  return `${size} ${count(blocks, 'block').padStart(NUMBERS - 16)}`;
+}
+
+/** The most telling words for a place first. */
+function nameOf({ site, symbol, source }: LeakSite): string {
+  const place = parseSite(site);
+  const object = place?.object === undefined ? '' : ` (${basename(place.object)})`;
+  if (symbol !== undefined && source !== undefined) return `${symbol} ${basename(source)}`;
+  if (source !== undefined) return basename(source);
+  if (symbol !== undefined) return `${symbol}${object}`;
+  return place?.object === undefined ? site : `${basename(place.object)}+0x${place.address.toString(16)}`;
+}
+
+function details({ site, source, first, last }: LeakSite, { verbose, columns, paint }: Style): string[] {
+  if (!verbose) return [];
+  const seen = first === last ? `allocated at line ${first}` : `allocated at lines ${first} to ${last}`;
+  const places = [...(source === undefined ? [] : [source]), site, `${seen} of the log, which has no clock`];
+  return places.flatMap((text) => wrap(text, columns, ' '.repeat(NUMBERS + 2))).map(paint.dim);
+}
+
+function cautions(report: LeakReport, style: Style): string[] {
+  const { columns, verbose, paint } = style;
+  const texts = [...report.reasons, ...strange(report), ...report.notes];
+  const lines = texts.flatMap((text) => wrap(text, columns, '  ! ')).map(paint.yellow);
+  const list = verbose ? report.oddities.map((oddity) => shorten(tellOddity(oddity), columns)) : [];
+  // Cautions never push the answer off the screen: they are cut, and --verbose has them in full.
+  const shown = verbose ? lines : lines.slice(0, 6);
+  return [...(shown.length > 0 ? [''] : []), ...shown, ...list];
+}
+
+function* strange({ unknownFrees, duplicates, failed }: LeakReport): Generator<string> {
+  if (unknownFrees > 0) {
+    yield (
+      `${count(unknownFrees, 'free')} of addresses that the log does not know: allocated before the trace began, ` +
+      'or freed twice (--verbose lists them)'
+    );
+  }
+  if (duplicates > 0) {
+    yield (
+      `${count(duplicates, 'allocation')} at addresses in use: threads overtook each other on the way to the log, so ` +
+      'that many blocks may be wrong'
+    );
+  }
+  if (failed > 0) yield `${count(failed, 'allocation')} failed`;
+}
+
+/** In the words of glibc's mtrace script. */
+export function tellOddity({ kind, call, address, line, site }: Oddity): string {
+  const where = `0x${address.toString(16).padStart(16, '0')}`;
+  if (kind === 'unknown-free') {
+    return `- ${where} ${call === 'free' ? 'Free' : 'Realloc'} ${line} was never alloc'd ${site}`.trimEnd();
+  }
+  return `+ ${where} ${call === 'malloc' ? 'Alloc' : 'Realloc'} ${line} duplicate: ${site}`.trimEnd();
+}

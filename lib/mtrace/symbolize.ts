@@ -1,0 +1,157 @@
+/** Names and source lines for call sites, from the objects that the log names. */
+import { stat } from 'node:fs/promises';
+import { basename, delimiter, join, resolve } from 'node:path';
+import { type ElfObject, readElf } from './elf.js';
+import type { LeakReport, LeakSite } from './leaks.js';
+import { demangle, placesOf } from './tools.js';
+
+export interface SymbolizeOptions {
+  /** The program's file, where the log has only a name for it, or one that is no longer right. */
+  program?: string;
+  /** When the log was written: an object that is newer may not be the one that ran. */
+  written?: Date;
+  /** Symbolize only the first so many sites. */
+  top?: number;
+  /** Stops; what is known by then is the result. */
+  signal?: AbortSignal;
+  /** Called with each object before it is looked into. */
+  progress?: (object: string) => void;
+}
+
+/** A call site, taken apart. */
+export interface SitePlace {
+  /** As the dynamic linker calls it: a path, or for the program what it was started as; undefined without. */
+  object?: string;
+  symbol?: string;
+  /** The return address, relative to where the object is loaded; absolute without object. */
+  address: number;
+}
+
+const SITE = /^(?:(.*):)?(?:\((.*)[+-][0-9a-f]+\))?\[0x([0-9a-f]{1,16})\]$/is;
+
+/** Undefined for what is not of mtrace's form. */
+export function parseSite(site: string): SitePlace | undefined {
+  const [whole, object, symbol, address = ''] = SITE.exec(site) ?? [];
+  if (whole === undefined) return undefined;
+  return { ...(object && { object }), ...(symbol && { symbol }), address: Number.parseInt(address, 16) };
+}
+
+/**
+ * Adds `symbol` and `source` to the sites of a report, as far as they can be had: functions from the log and the objects'
+ * symbol tables, lines from debug information through one run of addr2line for each object. Never throws; what is missing
+ * is said in `notes`.
+ */
+export async function symbolize(report: LeakReport, options: SymbolizeOptions = {}): Promise<LeakReport> {
+  const notes = new Set(report.notes);
+  const sites = report.sites.map((site) => ({ ...site }));
+  const groups = groupByObject(sites.slice(0, options.top ?? sites.length));
+  for (const [object, members] of groups) {
+    if (options.signal?.aborted) break;
+    options.progress?.(object);
+    const note = await nameMembers(object, members, options);
+    if (note !== undefined) notes.add(note);
+  }
+  await demangleSites(sites, options.signal);
+  return { ...report, sites: sites.map(inOrder), notes: [...notes] };
+}
+
+interface Member {
+  site: LeakSite;
+  place: SitePlace;
+}
+
+function groupByObject(sites: LeakSite[]): Map<string, Member[]> {
+  const groups = new Map<string, Member[]>();
+  for (const site of sites) {
+    const place = parseSite(site.site);
+    if (place?.symbol !== undefined) site.symbol = place.symbol;
+    if (place) groups.set(place.object ?? '', [...(groups.get(place.object ?? '') ?? []), { site, place }]);
+  }
+  return groups;
+}
+
+/** What to say where it does not work. */
+async function nameMembers(
+  object: string,
+  members: Member[],
+  options: SymbolizeOptions,
+): Promise<string | undefined> {
+  const path = await locate(object, options.program);
+  if (path === undefined) return object === '' ? undefined : missing(object);
+  try {
+    const elf = await readElf(path);
+    if (!elf) return `${path} is no 64-bit ELF file: no names from there`;
+    const complaint = await nameFrom(elf, path, members, options.signal);
+    return complaint ?? (await newerThan(path, options.written));
+  } catch (error) {
+    return `${path} could not be read: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+async function nameFrom(
+  elf: ElfObject,
+  path: string,
+  members: Member[],
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  // A return address is behind its call, which may have been the last of its line, or of its function.
+  const addressOf = ({ address, object }: SitePlace) => address - 1 + (object === undefined ? 0 : elf.base);
+  const addresses = members.map(({ place }) => addressOf(place));
+  const functions = await elf.functionsAt(addresses);
+  members.forEach(({ site }, i) => {
+    const name = functions.get(addresses[i] ?? -1);
+    if (site.symbol === undefined && name !== undefined) site.symbol = name;
+  });
+  if (!elf.hasLines) return undefined;
+  const places = await placesOf(path, addresses, signal);
+  if (!places && signal?.aborted) return undefined;
+  if (!places) return 'no source lines: addr2line is missing or failed (apt-get install binutils)';
+  members.forEach(({ site }, i) => {
+    const place = places[i];
+    if (!place) return;
+    site.source = place.source;
+    if (site.symbol === undefined && place.function !== '??') site.symbol = place.function;
+  });
+  return undefined;
+}
+
+async function demangleSites(sites: LeakSite[], signal?: AbortSignal): Promise<void> {
+  const named = sites.filter(({ symbol }) => symbol !== undefined);
+  const names = await demangle(
+    named.map(({ symbol }) => symbol ?? ''),
+    signal,
+  );
+  named.forEach((site, i) => (site.symbol = names[i] ?? ''));
+}
+
+/** A program that was found through PATH has no path in the log. */
+async function locate(object: string, program: string | undefined): Promise<string | undefined> {
+  const isProgram = object === '' || !object.includes('/');
+  if (program !== undefined && (isProgram || basename(program) === basename(object))) return program;
+  if (object === '') return undefined;
+  const candidates = isProgram
+    ? (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, object))
+    : [resolve(object)];
+  for (const path of candidates) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile()) return path;
+  }
+  return undefined;
+}
+
+function missing(object: string): string | undefined {
+  if (object.startsWith('linux-vdso')) return undefined;
+  return object.includes('/')
+    ? `${object} is not there (any more): no names from it`
+    : `${object} is not in PATH: --program says where it is`;
+}
+
+async function newerThan(path: string, written: Date | undefined): Promise<string | undefined> {
+  if (written === undefined || (await stat(path)).mtime <= written) return undefined;
+  return `${path} is newer than the log: names and lines from there may be wrong`;
+}
+
+/** The documented order of the fields. */
+function inOrder({ site, symbol, source, ...rest }: LeakSite): LeakSite {
+  return { site, ...(symbol !== undefined && { symbol }), ...(source !== undefined && { source }), ...rest };
+}

@@ -1,0 +1,66 @@
+// Starting mtrace(3) on a log that is certainly ours; shared by the addon and the preloaded mtrace.c, so it
+// is C.
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Opens the log, made 0600: never through a symlink, never what is no regular file or has another name or
+// owner. -1 and errno otherwise.
+static inline int memprobe_open_log(const char* path) {
+  struct stat file;
+  const int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+  if (fd == -1) return -1;
+  int error = 0;
+  if (fstat(fd, &file) != 0)
+    error = errno;
+  else if (!S_ISREG(file.st_mode) || file.st_nlink != 1)
+    error = EINVAL;
+  else if (file.st_uid != geteuid())
+    error = EPERM;
+  else if (fchmod(fd, 0600) != 0)
+    error = errno;
+  if (error == 0) return fd;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+// Whether mtrace has written its first line there: it says nothing when it fails, or when it is tracing
+// already.
+static inline bool memprobe_log_begun(int fd) {
+  struct stat file;
+  fflush(NULL);
+  return fstat(fd, &file) == 0 && file.st_size > 0;
+}
+
+// Has mtrace open the very file that was checked, which its name may no longer be. MALLOC_TRACE is set for
+// the call only: a program that this one starts would write over the log. 0, or an errno; EAGAIN where mtrace
+// did nothing.
+static inline int memprobe_start_trace(void (*mtrace)(void), const char* path) {
+  char name[32];
+  const int fd = memprobe_open_log(path);
+  if (fd == -1) return errno;
+  const char* set = getenv("MALLOC_TRACE");
+  char* before = set != NULL ? strdup(set) : NULL;
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  int error =
+      access(name, W_OK) != 0 || ftruncate(fd, 0) != 0 || setenv("MALLOC_TRACE", name, 1) != 0 ? errno : 0;
+  if (error == 0) {
+    mtrace();
+    if (!memprobe_log_begun(fd)) error = EAGAIN;
+  }
+  if (before != NULL)
+    setenv("MALLOC_TRACE", before, 1);
+  else
+    unsetenv("MALLOC_TRACE");
+  free(before);
+  close(fd);
+  return error;
+}

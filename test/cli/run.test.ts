@@ -1,0 +1,131 @@
+/** `memprobe run`, as it is installed. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { findMallocDebug, mallocDebugEnvironment, status } from '../../lib/malloc_debug.js';
+import { CLI } from '../libc/preloaded.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'memprobe-test-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+interface Result {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Sends the signal when the program has printed something. */
+async function run(args: string[], kill?: NodeJS.Signals): Promise<Result> {
+  const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      if (kill !== undefined && name === 'stdout') child.kill(kill);
+    });
+  }
+  await once(child, 'close');
+  return { code: child.exitCode, signal: child.signalCode, ...output };
+}
+
+describe('memprobe run', () => {
+  test('malloc debugging acts in the program, and its output is its own', async () => {
+    const index = new URL('../../dist/index.js', import.meta.url).href;
+    const code = `import(${JSON.stringify(index)}).then(({ mallocDebug }) => console.log(JSON.stringify(mallocDebug.status())))`;
+    const result = await run(['--malloc-debug', '--', process.execPath, '-e', code]);
+    expect([result.code, result.stderr]).toEqual([0, '']);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      active: true,
+      mcheck: false,
+      library: findMallocDebug(),
+    });
+    const checked = await run(['--mcheck', '--', process.execPath, '-e', code]);
+    expect(JSON.parse(checked.stdout)).toMatchObject({ active: true, mcheck: true });
+  });
+
+  test('the exit code passes through', async () => {
+    const { code, stderr } = await run(['--malloc-debug', '--mcheck', '--', 'sh', '-c', 'exit 42']);
+    expect([code, stderr]).toEqual([42, '']);
+  });
+
+  test.each(['SIGTERM', 'SIGKILL', 'SIGABRT', 'SIGSEGV'] as const)(
+    'a program that dies of %s passes that through',
+    async (name) => {
+      const { signal } = await run(['--malloc-debug', '--', 'sh', '-c', `kill -${name.slice(3)} $$`]);
+      expect(signal).toBe(name);
+    },
+  );
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)(
+    '%s reaches the program, which decides',
+    async (name) => {
+      const code = `process.once('${name}', () => process.exit(7)); console.log('ready'); setInterval(() => {}, 1000)`;
+      const result = await run(['--malloc-debug', '--', process.execPath, '-e', code], name);
+      expect([result.code, result.signal]).toEqual([7, null]);
+    },
+  );
+
+  test('--mtrace logs a program that is not Node, through the exec of a wrapper', async () => {
+    const log = join(directory, 'perl.log');
+    const { code } = await run(['--mtrace', log, '--', 'env', 'perl', '-e', 'system "true"; print 1']);
+    expect(code).toBe(0);
+    expect(readFileSync(log, 'latin1')).toMatch(/^= Start\n@ \S*perl/);
+  });
+
+  test('bad command lines are exit code 2, and a program that is not there is 1', async () => {
+    expect((await run(['--', 'true'])).code).toBe(2);
+    expect((await run(['--malloc-debug'])).code).toBe(2);
+    const both = await run(['--mcheck', '--mtrace', join(directory, 'x.log'), '--', 'true']);
+    expect([both.code, existsSync(join(directory, 'x.log'))]).toEqual([2, false]);
+    const missing = await run(['--malloc-debug', '--', join(directory, 'no-such-program')]);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('could not be started')]);
+    const unwritable = await run(['--mtrace', join(directory, 'none/x.log'), '--', 'echo', 'ran']);
+    expect([unwritable.code, unwritable.stdout, unwritable.stderr]).toEqual([
+      1,
+      '',
+      expect.stringContaining('ENOENT'),
+    ]);
+  });
+});
+
+describe('mallocDebugEnvironment', () => {
+  test('keeps what was preloaded, and its own variables do not leak from one program to the next', () => {
+    const env = mallocDebugEnvironment({
+      env: {
+        LD_PRELOAD: 'libfoo.so',
+        MEMPROBE_MTRACE: '/old',
+        MEMPROBE_MTRACE_PID: '1',
+        MEMPROBE_MCHECK: 'pedantic',
+        A: '1',
+      },
+    });
+    expect(env).toMatchObject({
+      A: '1',
+      LD_PRELOAD: expect.stringMatching(/^libc_malloc_debug.so.0:.*:libfoo.so$/),
+    });
+    expect(Object.keys(env).filter((name) => name.startsWith('MEMPROBE_'))).toEqual([]);
+  });
+
+  test('mcheck comes before the library that it turns on', () => {
+    const [first, second] = mallocDebugEnvironment({ mcheck: true, env: {} }).LD_PRELOAD?.split(':') ?? [];
+    expect(first).toMatch(/memprobe_mcheck\.so$/);
+    expect(second).toBe('libc_malloc_debug.so.0');
+  });
+
+  test('mcheck and a trace exclude each other', () => {
+    expect(() => mallocDebugEnvironment({ mcheck: true, trace: 'x' })).toThrow(
+      expect.objectContaining({ code: 'ERR_MEMPROBE_UNSUPPORTED' }),
+    );
+  });
+});
+
+test('status says why nothing acts in a plain process', () => {
+  expect(status()).toMatchObject({
+    active: false,
+    reason: expect.stringContaining('memprobe run --malloc-debug'),
+  });
+});

@@ -1,0 +1,34 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { LabReport } from '../../lib/lab/report.js';
+import { findMallocDebug } from '../../lib/malloc_debug.js';
+import { report, stepOf } from './reports.js';
+
+describe.skipIf(findMallocDebug() === undefined)('memprobe lab check', () => {
+  let found: LabReport;
+  beforeAll(async () => {
+    found = await report('check');
+  });
+  const status = (id: string) => stepOf(found, id).numbers.status;
+
+  test('a block is fine until a byte behind it, or before it, is written', () => {
+    expect(status('whole')).toBe('MCHECK_OK');
+    expect(status('overrun')).toBe('MCHECK_TAIL');
+    expect(status('underrun')).toBe('MCHECK_HEAD');
+    expect(status('repaired')).toBe('MCHECK_OK');
+  });
+
+  test('memprobe/libc refuses to write there', () => {
+    expect(stepOf(found, 'guarded').error?.code).toBe('ERR_MEMPROBE_NOT_OWNED');
+  });
+
+  test('mcheck_check_all finds just this block', () => {
+    const { bad, found: first, block } = stepOf(found, 'all').numbers;
+    expect([bad, first]).toEqual([1, block]);
+  });
+
+  test('free() ends the program and says why', () => {
+    const { signal, said } = stepOf(found, 'abort').numbers;
+    expect(signal).toBe('SIGABRT');
+    expect(said).toMatch(/MCHECK_TAIL: .* of 24 bytes, found in free/);
+  });
+});
