@@ -48,7 +48,8 @@ async function main(): Promise<void> {
 /** `memprobe maps | head` is no error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  process.stderr.write(`memprobe: ${describeError(error)}\n`);
+  process.exit(FAILED);
 });
 
 await main();

@@ -46,10 +46,13 @@ describe('a pid', () => {
   });
 
   test('of a zombie', async () => {
-    await using parent = start('sh', ['-c', 'true & echo child $!; exec sleep 60']);
+    // It ends after the shell has become sleep, which reaps nobody.
+    await using parent = start('sh', ['-c', 'sleep 0.5 & echo child $!; exec sleep 60']);
     await parent.printed('\n');
     const pid = Number(/child (\d+)/.exec(parent.stdout)?.[1]);
-    await expect.poll(() => readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/State:\tZ/);
+    await expect
+      .poll(() => readFileSync(`/proc/${pid}/status`, 'utf8'), { timeout: 10_000 })
+      .toMatch(/State:\tZ/);
     await refuses(pid, 'NOT_A_PROCESS', new RegExp(`zombie: its parent, ${parent.pid}`));
   });
 

@@ -97,13 +97,13 @@ describe('an error of the kernel', () => {
   });
 
   it('says that a zombie has no memory of its own', async () => {
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {
       const [line] = await once(parent.stdout, 'data');
       const pid = Number(line);
-      await vi.waitUntil(async () => (await readStatus({ pid })).State?.startsWith('Z'));
+      await vi.waitUntil(async () => (await readStatus({ pid })).State?.startsWith('Z'), { timeout: 10_000 });
       await expect(readSmapsRollup({ pid })).rejects.toMatchObject({
         code: 'ESRCH',
         message: expect.stringContaining('no memory of its own'),
