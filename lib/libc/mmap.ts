@@ -81,6 +81,19 @@ export const MAP_STACK = c.MAP_STACK;
 export const MAP_HUGETLB = c.MAP_HUGETLB;
 export const MAP_HUGE_SHIFT = c.MAP_HUGE_SHIFT;
 export const MAP_HUGE_MASK = c.MAP_HUGE_MASK;
+export const MAP_HUGE_16KB = c.MAP_HUGE_16KB;
+export const MAP_HUGE_64KB = c.MAP_HUGE_64KB;
+export const MAP_HUGE_512KB = c.MAP_HUGE_512KB;
+export const MAP_HUGE_1MB = c.MAP_HUGE_1MB;
+export const MAP_HUGE_2MB = c.MAP_HUGE_2MB;
+export const MAP_HUGE_8MB = c.MAP_HUGE_8MB;
+export const MAP_HUGE_16MB = c.MAP_HUGE_16MB;
+export const MAP_HUGE_32MB = c.MAP_HUGE_32MB;
+export const MAP_HUGE_256MB = c.MAP_HUGE_256MB;
+export const MAP_HUGE_512MB = c.MAP_HUGE_512MB;
+export const MAP_HUGE_1GB = c.MAP_HUGE_1GB;
+export const MAP_HUGE_2GB = c.MAP_HUGE_2GB;
+export const MAP_HUGE_16GB = c.MAP_HUGE_16GB;
 /** With MAP_SHARED_VALIDATE, on DAX files. Linux 4.15. */
 export const MAP_SYNC = c.MAP_SYNC;
 /** In the low 2 GiB. x86-64 alone: undefined elsewhere. */

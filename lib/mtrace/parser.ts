@@ -42,6 +42,7 @@ const SPACE = 0x20;
 const BANG = 0x21;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
+const ZERO = 0x30;
 const LESS = 0x3c;
 const EQUALS = 0x3d;
 const GREATER = 0x3e;
@@ -210,9 +211,12 @@ export class MtraceParser {
     return this.#caller === NO_SITE ? 0 : end + 1;
   }
 
-  /** A path may have spaces and brackets: `] ` and an operation end a site. */
+  /** A path may have spaces and brackets, and stranger things: `] `, an operation and its address end a site. */
   #isSiteEnd(end: number): boolean {
-    return this.#bytes[end] === SPACE && IS_OPERATION[this.#bytes[end + 1] ?? 0] === 1;
+    const bytes = this.#bytes;
+    if (bytes[end] !== SPACE || IS_OPERATION[bytes[end + 1] ?? 0] !== 1 || bytes[end + 2] !== SPACE)
+      return false;
+    return bytes[end + 3] === ZERO || bytes[end + 3] === NIL[0];
   }
 
   /** The place behind the next `]`, 0 where there is none. It may lie lines ahead, and is not looked for again then. */

@@ -1,5 +1,6 @@
 // mmap(2), munmap(2), mremap(2), mprotect(2), msync(2), memfd_create(2), mseal(2)
 #include <linux/memfd.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,7 +53,21 @@ constexpr bind::Constant constants[] = {
 #ifdef MAP_32BIT
     CONST(MAP_32BIT),
 #endif
-    CONST(MAP_HUGE_SHIFT),     CONST(MAP_HUGE_MASK),   CONST(MREMAP_MAYMOVE),
+    CONST(MAP_HUGE_SHIFT),     CONST(MAP_HUGE_MASK),
+    CONST(MAP_HUGE_16KB),
+    CONST(MAP_HUGE_64KB),
+    CONST(MAP_HUGE_512KB),
+    CONST(MAP_HUGE_1MB),
+    CONST(MAP_HUGE_2MB),
+    CONST(MAP_HUGE_8MB),
+    CONST(MAP_HUGE_16MB),
+    CONST(MAP_HUGE_32MB),
+    CONST(MAP_HUGE_256MB),
+    CONST(MAP_HUGE_512MB),
+    CONST(MAP_HUGE_1GB),
+    CONST(MAP_HUGE_2GB),
+    CONST(MAP_HUGE_16GB),
+       CONST(MREMAP_MAYMOVE),
     CONST(MREMAP_FIXED),       CONST(MREMAP_DONTUNMAP), CONST(MS_ASYNC),
     CONST(MS_INVALIDATE),      CONST(MS_SYNC),         CONST(MFD_CLOEXEC),
     CONST(MFD_ALLOW_SEALING),  CONST(MFD_HUGETLB),     CONST(MFD_NOEXEC_SEAL),

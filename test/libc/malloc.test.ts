@@ -101,7 +101,7 @@ describe('aligned blocks', () => {
   ] as const)('%s aligns', (name, wanted) => {
     const block = libc[name](wanted, 2 * wanted);
     expect(block % BigInt(wanted)).toBe(0n);
-    poke(block, new Uint8Array(1000));
+    poke(block, new Uint8Array(2 * wanted));
     free(block);
   });
 
