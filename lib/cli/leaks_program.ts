@@ -20,9 +20,8 @@ export async function leaksOfProgram(words: string[], { output }: LeaksFlags, te
 }
 
 async function trace(words: string[], log: string, tell: Tell): Promise<Ending> {
-  const env = mallocDebugEnvironment({ trace: log });
   await prepare(log);
-  const ending = await runProgram(words, env).catch(async (error: unknown) => {
+  const ending = await start(words, log).catch(async (error: unknown) => {
     await rm(log);
     throw error;
   });
@@ -35,6 +34,10 @@ async function trace(words: string[], log: string, tell: Tell): Promise<Ending> 
     return ending.code === 0 ? { ...ending, code: 1 } : ending;
   }
   return ending;
+}
+
+async function start(words: string[], log: string): Promise<Ending> {
+  return runProgram(words, mallocDebugEnvironment({ trace: log }));
 }
 
 function cutBy(signal: NodeJS.Signals): string {

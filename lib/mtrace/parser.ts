@@ -176,6 +176,7 @@ export class MtraceParser {
   /** A call of the allocator. */
   #call(line: number): number {
     const at = this.#site(line);
+    if (at < 0) return 0;
     const operation = this.#bytes[at] ?? 0;
     if (IS_OPERATION[operation] !== 1 || this.#bytes[at + 1] !== SPACE) return 0;
     const address = this.#address(at + 2) || this.#nil(at + 2);
@@ -192,14 +193,14 @@ export class MtraceParser {
     return at + word.length;
   }
 
-  /** `@ SITE `, or nothing. */
+  /** `@ SITE `, or nothing at all; -1 for what is neither. */
   #site(line: number): number {
     this.#caller = NO_SITE;
     if (this.#bytes[line] !== AT || this.#bytes[line + 1] !== SPACE) return line;
     const start = line + 2;
     const guess = this.sites.guess(this.#view, start);
-    const end = guess === NO_SITE ? 0 : start + this.sites.lengthOf(guess);
-    if (!this.#isSiteEnd(end)) return this.#newSite(start);
+    const end = start + this.sites.lengthOf(guess);
+    if (guess === NO_SITE || !this.#isSiteEnd(end)) return this.#newSite(start);
     this.#caller = guess;
     return end + 1;
   }
@@ -208,7 +209,7 @@ export class MtraceParser {
     let end = this.#bracket(start);
     while (end > 0 && !this.#isSiteEnd(end)) end = this.#bracket(end);
     this.#caller = this.#lookUp(start, end);
-    return this.#caller === NO_SITE ? 0 : end + 1;
+    return this.#caller === NO_SITE ? -1 : end + 1;
   }
 
   /** A path may have spaces and brackets, and stranger things: `] `, an operation and its address end a site. */

@@ -118,7 +118,7 @@ describe('a log that is not whole', () => {
     '',
     'x'.repeat(70_000),
     `@ ${'x'.repeat(70_000)}:[0x115c] + 0x1000 0x10`,
-  ])('%.40s is not of mtrace', async (line) => {
+  ])('%#: such a line is not of mtrace', async (line) => {
     const trace = await parseMtrace(log(line, '@ a:[0x115c] + 0x5000 0x10'));
     expect([trace.malformed, trace.partial, trace.live.blocks, trace.lines]).toEqual([1, true, 1, 3]);
   });

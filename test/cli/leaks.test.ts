@@ -1,0 +1,151 @@
+/** `memprobe leaks` as it is installed. */
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { DEBUG_LIBRARY, makeDirectory, unless } from '../mtrace/support.js';
+
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const FIXTURE = fileURLToPath(new URL('../fixtures/mtrace/perl.mt.gz', import.meta.url));
+const directory = makeDirectory();
+afterAll(directory.remove);
+
+interface Result {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+function leaks(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  input?: (child: ReturnType<typeof spawn>) => void,
+) {
+  const child = spawn(process.execPath, [CLI, 'leaks', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: directory.path, ...env },
+  });
+  const result = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => (result[name] += text));
+  input?.(child);
+  return new Promise<Result>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal, ...result })),
+  );
+}
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(directory.path, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('memprobe leaks trace.log', () => {
+  test('tells what was not freed on at most a screen', async () => {
+    const { code, stdout, stderr } = await leaks([FIXTURE]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(24);
+    expect(stdout).toMatch(/1,0\d\d blocks with .* were not freed/);
+  });
+
+  test('prints the documented JSON', async () => {
+    const { code, stdout } = await leaks([FIXTURE, '--json']);
+    const report = JSON.parse(stdout);
+    expect(code).toBe(0);
+    expect(Object.keys(report).slice(0, 4)).toEqual(['leaked', 'sites', 'unknownFrees', 'partial']);
+    const sum = (name: 'blocks' | 'bytes') =>
+      report.sites.reduce((total: number, site: Record<typeof name, number>) => total + site[name], 0);
+    expect(report.leaked).toEqual({ blocks: sum('blocks'), bytes: sum('bytes') });
+    expect(report.partial).toBe(false);
+  });
+
+  test('a truncated log gives a partial result', async () => {
+    const whole = gunzipSync(readFileSync(FIXTURE));
+    const cut = file('cut.mt', whole.subarray(0, whole.length - 5));
+    const { code, stdout } = await leaks([cut, '--json']);
+    expect([code, JSON.parse(stdout).partial]).toEqual([0, true]);
+    expect((await leaks([cut])).stdout).toContain('breaks off');
+  });
+
+  test.each([
+    ['a missing file', () => '/nonexistent/trace.log', 'ENOENT'],
+    ['a directory', () => directory.path, 'EISDIR'],
+    ['an empty file', () => file('empty', ''), 'empty'],
+    ['a program', () => process.execPath, 'a program, a library or a core file'],
+    ['another text', () => fileURLToPath(import.meta.url), 'not from mtrace'],
+    ['binary data', () => file('binary', Buffer.alloc(5000, 1)), 'binary data'],
+  ])('%s is an error that says so', async (_, path, words) => {
+    const { code, stdout, stderr } = await leaks([path()]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('two logs, and no log, are wrong usage', async () => {
+    expect((await leaks(['a', 'b'])).code).toBe(2);
+    expect((await leaks([])).code).toBe(2);
+  });
+
+  test('interrupted, it prints what it knows by then', async () => {
+    const pipe = join(directory.path, 'pipe');
+    await new Promise((resolve) => spawn('mkfifo', [pipe]).once('exit', resolve));
+    const result = await leaks([pipe, '--json'], {}, (child) => {
+      const script =
+        'exec 3> "$1"; gunzip -c "$2" >&3; sleep 0.5; kill -INT "$3"; sleep 0.3; echo "= End" >&3';
+      spawn('sh', ['-c', script, 'sh', pipe, FIXTURE, String(child.pid)], { stdio: 'ignore' });
+    });
+    const report = JSON.parse(result.stdout);
+    expect([report.partial, report.leaked.blocks]).toEqual([true, expect.any(Number)]);
+    expect(report.reasons.join()).toContain('interrupted');
+  });
+});
+
+describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe leaks -- program', () => {
+  test('a Node program: its output and exit code pass through, and nothing is left behind', async () => {
+    const before = readdirSync(directory.path);
+    const program = "console.log('hello'); process.exitCode = 7";
+    const { code, stdout, stderr } = await leaks(['--', process.execPath, '-e', program]);
+    expect([code, stderr]).toEqual([7, '']);
+    expect(stdout).toMatch(/^hello\n/);
+    expect(stdout).toMatch(/[\d,]+ blocks with .* were not freed/);
+    expect(readdirSync(directory.path)).toEqual(before);
+  });
+
+  test('a program that dies by a signal: partial, and the same signal', async () => {
+    const { code, signal, stdout } = await leaks(['--json', '--', 'sh', '-c', 'echo $$; kill -SEGV $$']);
+    expect([code, signal]).toEqual([null, 'SIGSEGV']);
+    const report = JSON.parse(stdout.slice(stdout.indexOf('{')));
+    expect([report.partial, report.reasons.join()]).toEqual([true, expect.stringContaining('SIGSEGV')]);
+    expect(report.operations).toBeGreaterThan(0);
+  });
+
+  test('--output keeps the log, and an old one is not taken for it', async () => {
+    const log = file('kept.mt', 'old');
+    const { code } = await leaks(['-o', log, '--', 'sh', '-c', 'exit 0']);
+    expect(code).toBe(0);
+    expect(readFileSync(log, 'latin1')).toMatch(/^= Start\n/);
+    expect((await leaks([log])).code).toBe(0);
+  });
+
+  test('a directory that cannot be written is an error before the program starts', async () => {
+    const missing = join(directory.path, 'missing');
+    for (const [args, env] of [
+      [[], { TMPDIR: missing }],
+      [['-o', join(missing, 'trace.log')], {}],
+      [['-o', directory.path], {}],
+    ] satisfies [string[], NodeJS.ProcessEnv][]) {
+      const { code, stdout, stderr } = await leaks([...args, '--', 'echo', 'started'], env);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain('cannot be written');
+      expect(stderr).toContain('--output');
+    }
+  });
+
+  test('a program that is not there', async () => {
+    const { code, stderr } = await leaks(['--', 'no-such-program']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('could not be started')]);
+  });
+});

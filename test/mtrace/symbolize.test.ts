@@ -1,0 +1,116 @@
+/** Names and lines for call sites of programs compiled here, so that the right answer is known. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  findLeaks,
+  parseMtrace,
+  parseSite,
+  readMtrace,
+  renderLeaks,
+  symbolize,
+} from '../../lib/mtrace/index.js';
+import { compile, DEBUG_LIBRARY, GCC, has, makeDirectory, traced, unless } from './support.js';
+
+const directory = makeDirectory();
+afterAll(directory.remove);
+
+const PROGRAM = `#include <stdlib.h>
+#include <string.h>
+void* kept[9];
+static void hidden(int i) {
+  kept[i] = malloc(100 + i); // line 5
+}
+int main(void) {
+  for (int i = 0; i < 4; i++) hidden(i);
+  kept[8] = realloc(malloc(10), 5000); // line 9
+  free(malloc(7));
+  return 0;
+}
+`;
+const TOOLS = { gcc: GCC, libc_malloc_debug: DEBUG_LIBRARY, addr2line: has('addr2line', '--version') };
+const BUILDS: [name: string, flags: string[]][] = [
+  ['position-independent', ['-pie', '-fPIE']],
+  ['classic', ['-no-pie', '-fno-pie']],
+];
+
+describe.skipIf(unless(TOOLS))('a program with debug information', () => {
+  test.each(BUILDS)('%s: functions that are not exported, and source lines', async (name, flags) => {
+    const program = await compile(directory.path, name, PROGRAM, '-g', '-O0', ...flags);
+    const log = await traced(directory.path, name, program, []);
+    const report = await symbolize(findLeaks(await readMtrace(log)));
+    expect(report.sites.slice(0, 2)).toMatchObject([
+      { symbol: 'main', source: expect.stringMatching(/\.c:9$/), blocks: 1, bytes: 5000 },
+      { symbol: 'hidden', source: expect.stringMatching(/\.c:5$/), blocks: 4, bytes: 406 },
+    ]);
+    const [, hidden] = report.sites;
+    expect(hidden?.last).toBe((hidden?.first ?? 0) + 3);
+    expect(Object.keys(hidden ?? {}).slice(0, 5)).toEqual(['site', 'symbol', 'source', 'blocks', 'bytes']);
+  });
+
+  test('an object that is newer than the log is said', async () => {
+    const program = await compile(directory.path, 'newer', PROGRAM, '-g');
+    const log = await traced(directory.path, 'newer', program, []);
+    const report = await symbolize(findLeaks(await readMtrace(log)), { written: new Date(0) });
+    expect(report.notes.join()).toContain('newer than the log');
+  });
+
+  describe('without binutils', () => {
+    const path = process.env.PATH;
+    beforeAll(() => void (process.env.PATH = '/nonexistent'));
+    afterAll(() => void (process.env.PATH = path));
+
+    test('functions are named all the same, and a note says what is missing', async () => {
+      const log = `${directory.path}/newer.mt`;
+      const report = await symbolize(findLeaks(await readMtrace(log)));
+      expect(report.sites[1]).toMatchObject({ symbol: 'hidden' });
+      expect(report.sites[1]).not.toHaveProperty('source');
+      expect(report.notes.join()).toContain('binutils');
+    });
+  });
+});
+
+test('objects that are gone, pipes and such give a note, not an error', async () => {
+  const lines = [
+    '/nonexistent/x.so:[0x1234]',
+    '/dev/null:[0x1234]',
+    'no-such-program:[0x1234]',
+    '/etc/passwd:[0x1234]',
+  ];
+  const text = lines.map((site, i) => `@ ${site} + 0x${i + 1}000 0x10\n`).join('');
+  const report = await symbolize(findLeaks(await parseMtrace(Buffer.from(`= Start\n${text}`))));
+  expect(report.sites.map(({ symbol }) => symbol)).toEqual(lines.map(() => undefined));
+  for (const line of lines) expect(report.notes.join('\n')).toContain(line.split(':')[0]);
+});
+
+test.each([
+  ['/a b/c:d.so:(_Znwm+1c)[0xA9]', { object: '/a b/c:d.so', symbol: '_Znwm', address: 0xa9 }],
+  ['node:[0xff35b9]', { object: 'node', address: 0xff35b9 }],
+  ['[0x7f0012345678]', { address: 0x7f0012345678 }],
+  ['unknown caller', undefined],
+])('the parts of %s', (site, place) => {
+  expect(parseSite(site)).toEqual(place);
+});
+
+describe('the text', () => {
+  const report = async (sites: number) => {
+    const lines = Array.from(
+      { length: sites },
+      (_, i) => `@ /lib/a.so:[0x${i + 4096}] + 0x${i + 1}000 0x${i + 1}\n`,
+    );
+    return findLeaks(await parseMtrace(Buffer.from(`= Start\n- 0x5\n${lines.join('')}`)));
+  };
+
+  test.each([0, 1, 5, 300])('%i call sites fit a screen, and their sums are whole', async (sites) => {
+    const text = renderLeaks(await report(sites), { columns: 80 });
+    const lines = text.trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(24);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    const blocks = [...text.matchAll(/% +(\d+) block/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+    expect(blocks).toBe(sites);
+  });
+
+  test('with verbose each site is there, and the free of an unknown address as the script words it', async () => {
+    const text = renderLeaks(await report(300), { verbose: true });
+    expect(text).toContain("- 0x0000000000000005 Free 2 was never alloc'd");
+    expect(text.match(/a\.so:\[0x/g)?.length).toBe(300);
+  });
+});
