@@ -32,6 +32,13 @@ export function notMtrace(head: Uint8Array): MtraceError {
   );
 }
 
+export function damagedGzip({ message }: Error): MtraceError {
+  return new MtraceError(
+    'ERR_MEMPROBE_NOT_MTRACE',
+    `the log begins as a gzip file does, but cannot be unpacked (${message}): copy it again`,
+  );
+}
+
 /** First bytes, as latin1, and what begins with them. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^\x7fELF/, 'a program, a library or a core file (ELF): give the log that it wrote'],

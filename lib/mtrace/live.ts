@@ -95,8 +95,8 @@ export class LiveBlocks {
     const keys = this.#keys;
     const mask = this.#mask;
     for (let slot = (gap + 1) & mask; keys[slot * KEY + SITE] !== 0; slot = (slot + 1) & mask) {
-      const home = mix(keys[slot * KEY + HIGH] ?? 0, keys[slot * KEY + LOW] ?? 0) & mask;
-      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
+      const wanted = mix(keys[slot * KEY + HIGH] ?? 0, keys[slot * KEY + LOW] ?? 0) & mask;
+      if (((slot - wanted) & mask) < ((slot - gap) & mask)) continue;
       this.#copy(keys, this.#values, slot, gap);
       gap = slot;
     }
@@ -110,8 +110,8 @@ export class LiveBlocks {
     this.#values = new Float64Array(slots * 2 * VALUE);
     for (let slot = 0; slot < slots; slot++) {
       if (keys[slot * KEY + SITE] === 0) continue;
-      const home = this.#find(keys[slot * KEY + HIGH] ?? 0, keys[slot * KEY + LOW] ?? 0);
-      this.#copy(keys, values, slot, home);
+      const to = this.#find(keys[slot * KEY + HIGH] ?? 0, keys[slot * KEY + LOW] ?? 0);
+      this.#copy(keys, values, slot, to);
     }
   }
 

@@ -13,9 +13,10 @@
  * `object:(symbol+offset)` is missing. `= End` is written by muntrace() only, not at a program's end.
  */
 import { emptyLog, notMtrace } from './errors.js';
-import { LONGEST_LINE, Lines } from './lines.js';
+import { BANG, END, END_MARK, LESS, Line, MINUS, PLUS, START_MARK } from './line.js';
+import { Lines } from './lines.js';
 import { joinAddress, LiveBlocks } from './live.js';
-import { NO_SITE, SHORTEST_SITE, Sites } from './sites.js';
+import { Sites } from './sites.js';
 
 /** What the log says that cannot be: a free of what was not allocated, or an allocation where a block still is. */
 export interface Oddity {
@@ -29,42 +30,10 @@ export interface Oddity {
   site: string;
 }
 
-/** What stands around the site in a line is shorter than the difference. */
-const LONGEST_SITE = LONGEST_LINE - 64;
 /** A file whose first MiB holds nothing of mtrace's is not read to its end. */
 const PATIENCE = 1 << 20;
 const HEAD = 256;
-const NOWHERE = 2 ** 30;
-
 const NEWLINE = 0x0a;
-const RETURN = 0x0d;
-const SPACE = 0x20;
-const BANG = 0x21;
-const PLUS = 0x2b;
-const MINUS = 0x2d;
-const ZERO = 0x30;
-const LESS = 0x3c;
-const EQUALS = 0x3d;
-const GREATER = 0x3e;
-const AT = 0x40;
-const BRACKET = 0x5d;
-const ZERO_X = 0x3078;
-const START = Buffer.from('= Start');
-const END = Buffer.from('= End');
-/** What printf makes of NULL. */
-const NIL = Buffer.from('(nil)');
-
-/** The value of each hexadecimal digit, and of two of them read as one number; -1 for everything else. */
-const DIGIT = new Int8Array(1 << 8).fill(-1);
-const TWO_DIGITS = new Int16Array(1 << 16).fill(-1);
-const HEXADECIMAL = [...Buffer.from('0123456789abcdefABCDEF')];
-for (const first of HEXADECIMAL) DIGIT[first] = Number.parseInt(String.fromCharCode(first), 16);
-for (const first of HEXADECIMAL) {
-  for (const second of HEXADECIMAL) TWO_DIGITS[(first << 8) | second] = (DIGIT[first]! << 4) | DIGIT[second]!;
-}
-
-const IS_OPERATION = new Uint8Array(1 << 8);
-for (const operation of [PLUS, MINUS, LESS, GREATER, BANG]) IS_OPERATION[operation] = 1;
 
 /** Fed with chunks that may end anywhere; memory grows with the live blocks and the distinct call sites only. */
 export class MtraceParser {
@@ -89,15 +58,8 @@ export class MtraceParser {
 
   readonly #report: (oddity: Oddity) => void;
   readonly #lines: Lines;
-  readonly #bytes: Buffer;
-  readonly #view: DataView;
+  readonly #line: Line;
   readonly #head = new Uint8Array(HEAD);
-  #nextBracket = 0;
-  /** Of the line in hand. */
-  #caller = NO_SITE;
-  #high = 0;
-  #low = 0;
-  #length = 0;
 
   constructor(report: (oddity: Oddity) => void = () => {}) {
     this.#report = report;
@@ -105,8 +67,7 @@ export class MtraceParser {
       (start, end) => this.#parse(start, end),
       () => this.#malformedLine(),
     );
-    this.#bytes = this.#lines.bytes;
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    this.#line = new Line(this.#lines.bytes, this.sites);
   }
 
   /** Throws `ERR_MEMPROBE_NOT_MTRACE` once it is clear that this is no log. The chunk may be reused afterwards. */
@@ -152,164 +113,48 @@ export class MtraceParser {
 
   /** Whole lines only. */
   #parse(start: number, end: number): void {
-    this.#nextBracket = 0;
+    this.#line.reset();
     for (let line = start; line < end;) {
       this.lines++;
-      const next = this.#bytes[line] === EQUALS ? this.#mark(line) : this.#call(line);
+      const next = this.#line.read(line);
       if (next === 0) this.malformed++;
-      line = next || this.#bytes.indexOf(NEWLINE, line) + 1;
+      else this.#apply(this.#line.operation);
+      line = next || this.#lines.bytes.indexOf(NEWLINE, line) + 1;
     }
-  }
-
-  // What reads something below takes the place where it begins and returns the place behind it, 0 where it is not there.
-
-  /** `= Start` and `= End`. */
-  #mark(line: number): number {
-    const start = this.#skip(line, START);
-    const next = this.#lineEnd(start || this.#skip(line, END));
-    if (next === 0) return 0;
-    if (start !== 0) this.started = true;
-    this.ended = start === 0;
-    return next;
-  }
-
-  /** A call of the allocator. */
-  #call(line: number): number {
-    const at = this.#site(line);
-    if (at < 0) return 0;
-    const operation = this.#bytes[at] ?? 0;
-    if (IS_OPERATION[operation] !== 1 || this.#bytes[at + 1] !== SPACE) return 0;
-    const address = this.#address(at + 2) || this.#nil(at + 2);
-    const isSized = operation !== MINUS && operation !== LESS;
-    const next = this.#lineEnd(isSized ? this.#size(address) : address);
-    if (address === 0 || next === 0) return 0;
-    this.operations++;
-    this.#apply(operation, this.#bytes[at + 2] === NIL[0]);
-    return next;
-  }
-
-  #skip(at: number, word: Uint8Array): number {
-    for (let i = 0; i < word.length; i++) if (this.#bytes[at + i] !== word[i]) return 0;
-    return at + word.length;
-  }
-
-  /** `@ SITE `, or nothing at all; -1 for what is neither. */
-  #site(line: number): number {
-    this.#caller = NO_SITE;
-    if (this.#bytes[line] !== AT || this.#bytes[line + 1] !== SPACE) return line;
-    const start = line + 2;
-    const guess = this.sites.guess(this.#view, start);
-    const end = start + this.sites.lengthOf(guess);
-    if (guess === NO_SITE || !this.#isSiteEnd(end)) return this.#newSite(start);
-    this.#caller = guess;
-    return end + 1;
-  }
-
-  #newSite(start: number): number {
-    let end = this.#bracket(start);
-    while (end > 0 && !this.#isSiteEnd(end)) end = this.#bracket(end);
-    this.#caller = this.#lookUp(start, end);
-    return this.#caller === NO_SITE ? -1 : end + 1;
-  }
-
-  /** A path may have spaces and brackets, and stranger things: `] `, an operation and its address end a site. */
-  #isSiteEnd(end: number): boolean {
-    const bytes = this.#bytes;
-    if (bytes[end] !== SPACE || IS_OPERATION[bytes[end + 1] ?? 0] !== 1 || bytes[end + 2] !== SPACE)
-      return false;
-    return bytes[end + 3] === ZERO || bytes[end + 3] === NIL[0];
-  }
-
-  /** The place behind the next `]`, 0 where there is none. It may lie lines ahead, and is not looked for again then. */
-  #bracket(from: number): number {
-    if (this.#nextBracket <= from) this.#nextBracket = this.#bytes.indexOf(BRACKET, from) + 1 || NOWHERE;
-    return this.#nextBracket < NOWHERE ? this.#nextBracket : 0;
-  }
-
-  #lookUp(start: number, end: number): number {
-    if (end - start < SHORTEST_SITE || end - start > LONGEST_SITE) return NO_SITE;
-    const known = this.sites.find(this.#view, start, end);
-    if (known !== NO_SITE) return this.sites.learn(known);
-    const text = this.#bytes.subarray(start, end);
-    if (text.includes(NEWLINE) || text.includes(0)) return NO_SITE;
-    return this.sites.learn(this.sites.add(this.#view, start, end));
-  }
-
-  #address(start: number): number {
-    if (this.#view.getUint16(start) !== ZERO_X) return 0;
-    let at = start + 2;
-    let high = 0;
-    let low = 0;
-    for (let four = this.#fourDigits(at); four >= 0; four = this.#fourDigits((at += 4))) {
-      high = (high << 16) | (low >>> 16);
-      low = (low << 16) | four;
-    }
-    for (let digit = this.#digit(at); digit >= 0; digit = this.#digit(++at)) {
-      high = (high << 4) | (low >>> 28);
-      low = (low << 4) | digit;
-    }
-    this.#high = high;
-    this.#low = low;
-    return at - start > 2 && at - start <= 18 ? at : 0;
-  }
-
-  /** Negative where there are not as many. */
-  #fourDigits(at: number): number {
-    const text = this.#view.getInt32(at);
-    return ((TWO_DIGITS[text >>> 16] ?? -1) << 8) | (TWO_DIGITS[text & 0xffff] ?? -1);
-  }
-
-  #digit(at: number): number {
-    return DIGIT[this.#bytes[at] ?? 0] ?? -1;
-  }
-
-  #nil(at: number): number {
-    this.#high = 0;
-    this.#low = 0;
-    return this.#skip(at, NIL);
-  }
-
-  /** ` 0x10`, or ` 0`. */
-  #size(start: number): number {
-    if (this.#bytes[start] !== SPACE) return 0;
-    const first = start + (this.#view.getUint16(start + 1) === ZERO_X ? 3 : 1);
-    let at = first;
-    let size = 0;
-    for (let digit = this.#digit(at); digit >= 0; digit = this.#digit(++at)) size = size * 16 + digit;
-    this.#length = size;
-    return at > first && at - first <= 16 ? at : 0;
-  }
-
-  /** A carriage return is forgiven. */
-  #lineEnd(end: number): number {
-    if (end === 0) return 0;
-    const at = this.#bytes[end] === RETURN ? end + 1 : end;
-    return this.#bytes[at] === NEWLINE ? at + 1 : 0;
   }
 
   /** The same rules as those of glibc's mtrace script, so that both come to the same result. */
-  #apply(operation: number, isNull: boolean): void {
+  #apply(operation: number): void {
+    if (operation === START_MARK || operation === END_MARK) return this.#mark(operation === START_MARK);
+    this.operations++;
     if (operation === BANG) this.failed++;
     else if (operation === MINUS) this.#free('free');
     else if (operation === LESS) this.#free('realloc');
-    else if (isNull) this.failed++;
+    else if (this.#line.isNull) this.failed++;
     else this.#allocate(operation === PLUS ? 'malloc' : 'realloc');
   }
 
+  #mark(isStart: boolean): void {
+    this.started ||= isStart;
+    this.ended = !isStart;
+  }
+
   #allocate(call: Oddity['call']): void {
-    if (this.live.add(this.#high, this.#low, this.#length, this.#caller, this.lines)) return;
+    const { high, low, size, caller } = this.#line;
+    if (this.live.add(high, low, size, caller, this.lines)) return;
     this.duplicates++;
     this.#tell('duplicate', call);
   }
 
   #free(call: Oddity['call']): void {
-    if (this.live.remove(this.#high, this.#low)) return;
+    if (this.live.remove(this.#line.high, this.#line.low)) return;
     this.unknownFrees++;
     this.#tell('unknown-free', call);
   }
 
   #tell(kind: Oddity['kind'], call: Oddity['call']): void {
-    const address = joinAddress(this.#high, this.#low);
-    this.#report({ kind, call, address, line: this.lines, site: this.sites.text(this.#caller) });
+    const { high, low, caller } = this.#line;
+    const address = joinAddress(high, low);
+    this.#report({ kind, call, address, line: this.lines, site: this.sites.text(caller) });
   }
 }

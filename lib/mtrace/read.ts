@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { MtraceError } from './errors.js';
+import { damagedGzip, MtraceError } from './errors.js';
 import type { Block, LiveBlocks } from './live.js';
 import { MtraceParser, type Oddity } from './parser.js';
 import type { Sites } from './sites.js';
@@ -58,6 +58,7 @@ export interface Trace {
 export type LogSource = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const CHUNK = 1 << 20;
+const UNPACKED = 1 << 18;
 const ODDITIES_KEPT = 100;
 
 /**
@@ -121,10 +122,16 @@ async function feed(
       progress?.(parser.bytes, parser.lines);
     }
   } catch (error) {
+    if (parser.bytes === 0 && isDamage(error)) throw damagedGzip(error);
     if (error instanceof MtraceError || parser.bytes === 0) throw error;
     return `reading stopped: ${error instanceof Error ? error.message : String(error)}`;
   }
   return undefined;
+}
+
+/** What zlib says. */
+function isDamage(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }
 
 async function* unpacked(source: LogSource): AsyncGenerator<Uint8Array> {
@@ -154,7 +161,7 @@ async function* startingWith(head: Uint8Array, rest: AsyncGenerator<Uint8Array>)
 
 async function* gunzip(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const packed = Readable.from(chunks);
-  const plain = createGunzip({ chunkSize: 1 << 18 });
+  const plain = createGunzip({ chunkSize: UNPACKED });
   packed.on('error', (error) => plain.destroy(error)).pipe(plain);
   try {
     yield* plain;

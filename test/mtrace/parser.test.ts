@@ -181,6 +181,7 @@ describe('what is no log', () => {
     ['Valgrind', Buffer.from('==123== Memcheck, a memory error detector\n')],
     ['binary', Buffer.from([0, 1, 2, 3, 4])],
     ['gzip', gzipSync(gzipSync('= Start\n'))],
+    ['gzip', Buffer.from([0x1f, 0x8b, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7])],
   ])('%s is named as what it looks like', async (name, source) => {
     await expect(parseMtrace(source)).rejects.toMatchObject({
       code: 'ERR_MEMPROBE_NOT_MTRACE',
@@ -223,7 +224,10 @@ const anyLine = fc.oneof(
     )
     .map(([site, operation, address, size]) => `${site}${operation} ${address}${size}`),
 );
-const anyLog = fc.array(anyLine, { maxLength: 60 }).map((lines) => Buffer.from(lines.join('\n')));
+const anyStart = fc.constantFrom('', '', '', '= Start\n', '\x1f\x8b', '\x1f\x8b\x08');
+const anyLog = fc
+  .tuple(anyStart, fc.array(anyLine, { maxLength: 60 }))
+  .map(([start, lines]) => Buffer.concat([Buffer.from(start, 'latin1'), Buffer.from(lines.join('\n'))]));
 
 function* cutAt(whole: Uint8Array, places: readonly number[]): Generator<Uint8Array> {
   const cuts = [...places.map((place) => place % (whole.length + 1)), 0, whole.length].sort((a, b) => a - b);
