@@ -11,6 +11,7 @@ import type { Explanation } from '../explain/schema.js';
 import { CliError, describeError } from './errors.js';
 import type { ExplainFlags } from './flags.js';
 import { Host } from './host.js';
+import { endLike, hasEnded } from './run.js';
 
 type Print = (explanation: Explanation, flags: ExplainFlags) => void;
 
@@ -26,7 +27,7 @@ export async function explainChild(words: string[], flags: ExplainFlags, print: 
   }
   const host = await Host.open();
   const child = await run(words, flags, host, print).finally(() => host.close());
-  endLike(child);
+  endLike({ code: child.exitCode, signal: child.signalCode });
 }
 
 async function run(words: string[], flags: ExplainFlags, host: Host, print: Print): Promise<ChildProcess> {
@@ -99,10 +100,6 @@ const NOTHING_ELSE = {
   trim: () => Promise.reject(new CliError('ERR_MEMPROBE_USAGE', 'a started program is not trimmed')),
 };
 
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
-}
-
 /**
  * A terminal sends Ctrl-C to the program too, so it is not sent again; a signal that came to the command alone is passed
  * on once the program was looked at.
@@ -129,10 +126,4 @@ function passSignals(child: ChildProcess): {
     for (const [signal, handler] of handlers) process.off(signal, handler);
   };
   return { interrupted, stop };
-}
-
-/** The program's exit code, or its signal, becomes the command's. */
-function endLike({ exitCode, signalCode }: ChildProcess): void {
-  if (signalCode === null) process.exitCode = exitCode ?? 1;
-  else process.kill(process.pid, signalCode);
 }

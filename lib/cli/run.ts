@@ -74,7 +74,7 @@ export async function runProgram(
   return { code: child.exitCode, signal: child.signalCode };
 }
 
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
