@@ -172,8 +172,10 @@ describe('without the addon', () => {
 
 /** 20,000 rounds each; what grows by a pointer in each of them shows. */
 test('no call leaks, neither where it succeeds nor where it fails', async () => {
+  const limit = 1_200_000; // a leak of 64 bytes a round would be 1.3 MB
   const grown = await said(
-    `const statm = () => Number(require('node:fs').readFileSync('/proc/self/statm', 'latin1').split(' ')[1]) * 4096;
+    `const LIMIT = ${limit};
+     const statm = () => Number(require('node:fs').readFileSync('/proc/self/statm', 'latin1').split(' ')[1]) * 4096;
      const addr = anonymous(8192), fd = libc.memfd_create('leak', 0), vec = new Uint8Array(2), bytes = new Uint8Array(16);
      const cases = {
        malloc: () => libc.free(libc.realloc(libc.malloc(100), 300)),
@@ -208,16 +210,19 @@ test('no call leaks, neither where it succeeds nor where it fails', async () => 
        const round = async (call, times) => { for (let i = 0; i < times; i++) { call(); if (i % 500 === 0) { await new Promise(setImmediate); gc(); } } };
        for (const [name, call] of Object.entries(cases)) {
          await round(call, 3000);
-         const before = statm();
-         await round(call, 20000);
-         gc();
-         await new Promise((done) => setTimeout(done, 20));
-         say([name, statm() - before]);
+         let least = Infinity; // a leak grows every time; V8's heap, now and then
+         for (let time = 0; time < 4 && least > LIMIT; time++) {
+           const before = statm();
+           await round(call, 20000);
+           gc();
+           await new Promise((done) => setTimeout(done, 20));
+           least = Math.min(least, statm() - before);
+         }
+         say([name, least]);
        }
      })();`,
     { args: ['--expose-gc'], timeout: 150_000 },
   );
   expect(grown.length).toBeGreaterThan(25);
-  // A leak of 64 bytes a round would be 1.3 MB.
-  expect(grown.filter((each) => Array.isArray(each) && each[1] > 1_200_000)).toEqual([]);
+  expect(grown.filter((each) => Array.isArray(each) && each[1] > limit)).toEqual([]);
 }, 160_000);
