@@ -1,40 +1,42 @@
 #!/usr/bin/env node
 /** The `memprobe` command. Exit codes: 0, 1 for errors, 2 for a wrong command line. */
 import { Command, CommanderError } from 'commander';
-import { diffCommand } from './diff.js';
 import { describeError } from './errors.js';
-import { explainCommand } from './explain.js';
-import { labCommand } from './lab.js';
-import { leaksCommand } from './leaks.js';
-import { mapsCommand } from './maps.js';
-import { runCommand } from './run.js';
 import { version } from './version.js';
 
 const FAILED = 1;
 const USAGE = 2;
 
-function program(): Command {
+/** In the order of the help. A verb's file is loaded only when that verb is asked for: most bring much along. */
+const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
+  explain: async () => (await import('./explain.js')).explainCommand(),
+  maps: async () => (await import('./maps.js')).mapsCommand(),
+  diff: async () => (await import('./diff.js')).diffCommand(),
+  lab: async () => (await import('./lab.js')).labCommand(),
+  run: async () => (await import('./run.js')).runCommand(),
+  leaks: async () => (await import('./leaks.js')).leaksCommand(),
+};
+
+/** Whatever does not begin with a verb, such as --help or a misspelt one, is answered with all of them at hand. */
+async function verbsFor([word = '']: readonly string[]): Promise<Command[]> {
+  const names = Object.hasOwn(VERBS, word) ? [word] : Object.keys(VERBS);
+  return Promise.all(names.flatMap((name) => VERBS[name]?.() ?? []));
+}
+
+async function program(): Promise<Command> {
   const root = new Command('memprobe')
     .description("Where did a process's memory go, and how does it come back?")
     .version(version())
     .enablePositionalOptions()
     .showHelpAfterError('(memprobe --help tells more)');
-  for (const command of [
-    explainCommand(),
-    mapsCommand(),
-    diffCommand(),
-    labCommand(),
-    runCommand(),
-    leaksCommand(),
-  ])
-    root.addCommand(command);
+  for (const command of await verbsFor(process.argv.slice(2))) root.addCommand(command);
   for (const command of [root, ...root.commands]) command.exitOverride();
   return root;
 }
 
 async function main(): Promise<void> {
   try {
-    await program().parseAsync();
+    await (await program()).parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE;
