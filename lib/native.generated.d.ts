@@ -67,6 +67,7 @@ export interface Libc {
   readonly hooks_stop: () => void;
   readonly hooks_site: (address: Address) => string;
   readonly malloc_debug_state: () => { reason: string; mcheck: boolean; mtrace: boolean; hooks: boolean };
+  readonly probe_calls: () => { call: string; since: string; error: string }[];
 }
 
 /** The calls that can block, on the thread pool. */
@@ -96,6 +97,7 @@ export interface Promises {
   readonly procmap_query: (file: string, address: Address) => Promise<{ start: bigint; end: bigint; offset: bigint; inode: bigint; dev: number; permBits: number; path: string } | null>;
   readonly read_smaps: (file: string) => Promise<{ start: BigUint64Array; end: BigUint64Array; offset: BigUint64Array; inode: BigUint64Array; dev: Uint32Array; permBits: Uint8Array; pathIndex: Uint32Array; paths: string[]; numbers: [name: string, values: Float64Array][]; texts: [name: string, { index: Uint32Array; strings: string[] }][]; badLine: number; badText: string; truncated: boolean }>;
   readonly walk_heap: (pid: number) => Promise<{ arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number }>;
+  readonly probe_calls: () => Promise<{ call: string; since: string; error: string }[]>;
 }
 
 export interface Constants {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The `memprobe` command. Exit codes: 0, 1 for errors, 2 for a wrong command line. */
+/** The `memprobe` command. Exit codes: 0, 1 for errors, 2 for a wrong command line, 3 of `doctor`. */
 import { Command, CommanderError } from 'commander';
 import { describeError } from './errors.js';
 import { version } from './version.js';
@@ -15,6 +15,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   lab: async () => (await import('./lab.js')).labCommand(),
   run: async () => (await import('./run.js')).runCommand(),
   leaks: async () => (await import('./leaks.js')).leaksCommand(),
+  doctor: async () => (await import('./doctor.js')).doctorCommand(),
 };
 
 /** Whatever does not begin with a verb, such as --help or a misspelt one, is answered with all of them at hand. */
