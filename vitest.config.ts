@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['test/vm/**'], // npm run test:numa
     // Native code in worker threads of the runner would share one process: a crash must fail one file, not the run.
     pool: 'forks',
     testTimeout: 30_000,
