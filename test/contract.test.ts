@@ -68,15 +68,15 @@ describe('constants', () => {
   beforeAll(() => {
     const lines = constants.map(
       ([name]) =>
-        // MCHECK_* are enumerators, which the preprocessor does not know.
-        `#if defined ${name} || ${Number(name.startsWith('MCHECK_'))}\n  printf("\\"${name}\\": %.0f,\\n", (double)(${name}));\n#else\n  printf("\\"${name}\\": null,\\n");\n#endif`,
+        // MCHECK_* and the older MPOL_* modes are enumerators, which the preprocessor does not know.
+        `#if defined ${name} || ${Number(/^(MCHECK_|MPOL_(DEFAULT|PREFERRED|BIND|INTERLEAVE|LOCAL)$)/.test(name))}\n  printf("\\"${name}\\": %.0f,\\n", (double)(${name}));\n#else\n  printf("\\"${name}\\": null,\\n");\n#endif`,
     );
     const source = join(directory, 'constants.c');
     const program = join(directory, 'constants');
     writeFileSync(
       source,
       `#define _GNU_SOURCE\n#include <stdio.h>\n#include <malloc.h>\n#include <mcheck.h>\n#include <sys/mman.h>\n#include <linux/mman.h>\n` +
-        `#include <linux/memfd.h>\nint main(void) {\n  puts("{");\n${lines.join('\n')}\n  puts("\\"end\\": 0}");\n}\n`,
+        `#include <linux/memfd.h>\n#include <linux/mempolicy.h>\nint main(void) {\n  puts("{");\n${lines.join('\n')}\n  puts("\\"end\\": 0}");\n}\n`,
     );
     execFileSync('cc', ['-o', program, source]);
     values = JSON.parse(execFileSync(program, { encoding: 'utf8' }));
@@ -89,7 +89,7 @@ describe('constants', () => {
     expect(
       unknown.filter(
         (name) =>
-          !/^(MADV_(COLLAPSE|DONTNEED_LOCKED|POPULATE_\w+|GUARD_\w+|SOFT_OFFLINE)|MFD_(NOEXEC_SEAL|EXEC)|MAP_DROPPABLE)$/.test(
+          !/^(MADV_(COLLAPSE|DONTNEED_LOCKED|POPULATE_\w+|GUARD_\w+|SOFT_OFFLINE)|MFD_(NOEXEC_SEAL|EXEC)|MAP_DROPPABLE|MPOL_(PREFERRED_MANY|WEIGHTED_INTERLEAVE|F_NUMA_BALANCING))$/.test(
             name,
           ),
       ),
@@ -204,6 +204,10 @@ test('no call leaks, neither where it succeeds nor where it fails', async () => 
        sbrk: () => libc.sbrk(0), memfd: () => outcome(() => libc.memfd_create('x'.repeat(250), 0)),
        mallinfo: () => libc.mallinfo2(),
        cachestat: () => outcome(() => libc.cachestat(fd, 0, 0)),
+       mempolicy: () => libc.set_mempolicy(libc.get_mempolicy().mode, new Set()),
+       mbindFails: () => outcome(() => libc.mbind(addr, 4096, c.MPOL_BIND, [900, 901], 0)),
+       nodesFail: () => outcome(() => libc.mbind(addr, 4096, c.MPOL_BIND, (function* () { yield 0; yield '0'; })(), 0)),
+       move_pages: () => libc.move_pages(0, [addr, 1n], null, 0),
        view: () => libc.view(addr, 4096), viewFails: () => outcome(() => libc.view(1n, 1)),
      };
      (async () => {

@@ -14,6 +14,7 @@ export * from './mallinfo.js';
 export * from './malloc.js';
 export * from './memory.js';
 export * from './mcheck.js';
+export * from './mempolicy.js';
 export * from './mincore.js';
 export * from './mlock.js';
 export * from './mmap.js';
