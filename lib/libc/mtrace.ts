@@ -15,7 +15,9 @@ import { native } from '../native.js';
 export const mtrace = native.libc.mtrace;
 
 /**
- * Ends the log, whoever began it; nothing when there is none. Other threads are led past the tracer first, for 20 ms, since
- * glibc closes the file without asking whether they write to it. @see muntrace(3)
+ * Ends the log, whoever began it; nothing when there is none. glibc's own would free the stream while other threads write to
+ * it: memprobe keeps it, led to /dev/null, for the next mtrace, and leads allocation past it. What other threads are calling
+ * at that moment may be missing. A log that C code began is left to glibc's muntrace, after 20 ms in which other threads
+ * are led past it. @see muntrace(3)
  */
 export const muntrace = native.libc.muntrace;

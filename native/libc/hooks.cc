@@ -39,9 +39,7 @@ struct Variables {
   bool there() const {
     return malloc != nullptr && realloc != nullptr && memalign != nullptr && free != nullptr;
   }
-  bool empty() const {
-    return *malloc == nullptr && *realloc == nullptr && *memalign == nullptr && *free == nullptr;
-  }
+  Functions get() const { return {*malloc, *realloc, *memalign, *free}; }
   void set(const Functions& to) const {
     *malloc = to.malloc;
     *realloc = to.realloc;
@@ -55,20 +53,11 @@ const Variables& variables() {
   return found;
 }
 
-// The code behind a hook must outlive the environment that installed it: Node unloads the addon with its last
-// one.
-void stay_loaded() {
-  Dl_info self{};
-  if (dladdr(reinterpret_cast<void*>(stay_loaded), &self) == 0) return;
-  dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 // --- the hooks themselves ----------------------------------------------------------------------------------
 
 constinit Counters counters{};
 constinit Ring ring{};
 std::atomic<uint64_t> sample_every = 0;  // 0: none
-std::atomic<bool> started = false;
 
 enum CallKind : uint64_t { kMalloc, kRealloc, kMemalign };
 
@@ -109,31 +98,43 @@ void counting_free(void* block, const void*) {
 
 constexpr Functions counting{counting_malloc, counting_realloc, counting_memalign, counting_free};
 
-}  // namespace
+// --- which of them are installed ---------------------------------------------------------------------------
 
-const Functions plain{
-    [](size_t size, const void*) { return __libc_malloc(size); },
-    [](void* old, size_t size, const void*) { return __libc_realloc(old, size); },
-    [](size_t alignment, size_t size, const void*) { return __libc_memalign(alignment, size); },
-    [](void* block, const void*) { __libc_free(block); }};
+// glibc's own allocator, and nothing else.
+constexpr Functions plain{[](size_t size, const void*) { return __libc_malloc(size); },
+                          [](void* old, size_t size, const void*) { return __libc_realloc(old, size); },
+                          [](size_t alignment, size_t size, const void*) {
+                            return __libc_memalign(alignment, size);
+                          },
+                          [](void* block, const void*) { __libc_free(block); }};
 
-bool running() { return started; }
+constinit std::mutex one_at_a_time;
+std::atomic<bool> started = false;
+std::atomic<bool> bypassing = false;
 
-bool install(const Functions& functions) {
-  if (!variables().there() || !variables().empty()) return false;
-  stay_loaded();
-  variables().set(functions);
+// False: the variables are not to be had, or hold others' functions. Calls that are under way meanwhile end
+// in the functions where they began.
+bool install() {
+  static constexpr Functions none{};
+  if (!variables().there()) return false;
+  const Functions now = variables().get();
+  if (now != none && now != plain && now != counting) return false;
+  malloc_debug::stay_loaded();
+  variables().set(started ? counting : bypassing ? plain : none);
   return true;
 }
 
-void remove() { variables().set({}); }
+}  // namespace
+
+bool running() { return started; }
+
+void bypass(bool on) {
+  const std::lock_guard lock(one_at_a_time);
+  bypassing = on && !malloc_debug::checked();
+  install();
+}
 
 }  // namespace hooks
-
-malloc_debug::Detour::Detour() : taken_(!checked() && hooks::install(hooks::plain)) {}
-malloc_debug::Detour::~Detour() {
-  if (taken_) hooks::remove();
-}
 
 // --- rows --------------------------------------------------------------------------------------------------
 
@@ -175,8 +176,6 @@ namespace {
 
 using Done = Result<bind::Void>;
 
-std::mutex one_at_a_time;
-
 Failure busy(const char* why) { return fail("ERR_MEMPROBE_BUSY", why); }
 
 Failure obstacle() {
@@ -193,24 +192,24 @@ Failure obstacle() {
 }
 
 Done start(size_t sample) {
-  const std::lock_guard lock(one_at_a_time);
+  const std::lock_guard lock(hooks::one_at_a_time);
   if (Failure failure = obstacle()) return {.failure = std::move(failure)};
   hooks::counters.clear();
   hooks::ring.clear();
   hooks::sample_every = sample;
-  if (!hooks::install(hooks::counting))
-    return {.failure = busy("__malloc_hook is taken by someone else in this process")};
   hooks::started = true;
-  return {};
+  if (hooks::install()) return {};
+  hooks::started = false;
+  return {.failure = busy("__malloc_hook is taken by someone else in this process")};
 }
 
 void stop() {
-  const std::lock_guard lock(one_at_a_time);
-  if (hooks::started.exchange(false)) hooks::remove();
+  const std::lock_guard lock(hooks::one_at_a_time);
+  if (hooks::started.exchange(false)) hooks::install();
 }
 
 Reading read() {
-  const std::lock_guard lock(one_at_a_time);
+  const std::lock_guard lock(hooks::one_at_a_time);
   Reading reading{.counts = hooks::counters.sum(), .samples = {}, .lost = hooks::ring.take_lost()};
   hooks::Sample sample;
   // The vector's own growth is sampled too: what has come since stays for the next time.

@@ -10,6 +10,10 @@ namespace memprobe::hooks {
 
 bool running();
 
+// Leads allocation past the debugging library, as far as no checker has marked the blocks, or lets it through
+// again. Counting goes on either way.
+void bypass(bool on);
+
 using Malloc = void* (*)(size_t, const void*);
 using Realloc = void* (*)(void*, size_t, const void*);
 using Memalign = void* (*)(size_t, size_t, const void*);
@@ -20,14 +24,8 @@ struct Functions {
   Realloc realloc = nullptr;
   Memalign memalign = nullptr;
   Free free = nullptr;
+
+  bool operator==(const Functions&) const = default;
 };
-
-// Puts these there where none are, and takes them away again. False: the variables are not to be had, or
-// others' hooks are installed. Calls that are under way meanwhile end in the functions where they began.
-bool install(const Functions& functions);
-void remove();
-
-// What the hooks of a detour do: glibc's own allocator, nothing else.
-extern const Functions plain;
 
 }  // namespace memprobe::hooks

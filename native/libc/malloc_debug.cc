@@ -87,6 +87,11 @@ bool checked() {
   return exact;
 }
 
+void stay_loaded() {
+  const Dl_info self = place_of(reinterpret_cast<void*>(stay_loaded));
+  if (self.dli_fname != nullptr) dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 }  // namespace malloc_debug
 
 struct MallocDebug {

@@ -24,17 +24,8 @@ bool checked();
 // mtrace is writing a log, as far as can be known.
 bool traced();
 
-// Takes allocation past the debugging library as long as it lives, for what must not happen under anyone's
-// malloc. Does nothing where a checker is at work, or where hooks are installed that are not ours.
-class Detour {
- public:
-  Detour();
-  Detour(const Detour&) = delete;
-  Detour& operator=(const Detour&) = delete;
-  ~Detour();
-
- private:
-  bool taken_;
-};
+// Node unloads the addon with the last environment that uses it: not what the C library, or the process, has
+// been given of it.
+void stay_loaded();
 
 }  // namespace memprobe::malloc_debug

@@ -18,29 +18,84 @@ namespace {
 using Function = void (*)();
 using Done = Result<bind::Void>;
 
-std::mutex one_at_a_time;
-std::atomic<bool> tracing = false;
-std::atomic<bool> ended = false;  // a trace that the preloaded mtrace.c had begun, among others
+Function function(const char* name) { return reinterpret_cast<Function>(malloc_debug::symbol(name)); }
 
-bool traced_from_start() {
-  static const auto* flag = static_cast<const int*>(dlsym(RTLD_DEFAULT, "memprobe_traced_from_start"));
-  return flag != nullptr && *flag != 0 && !ended;
+// The stream that glibc writes its lines to. Its muntrace would free it at once, and let a thread that is in
+// the midst of a line, or on its way to one, write to what is gone. So it is never closed: when a trace ends,
+// /dev/null takes the place of its file, and the next trace's file takes that one's.
+class Stream {
+ public:
+  explicit Stream(int fd) { take(fd); }
+
+  void take(int fd) {
+    fd_ = fd;
+    known_ = {};
+    if (fd_ != -1 && fstat(fd_, &known_) != 0) fd_ = -1;
+  }
+
+  // Others in this process may have closed it, and opened something else.
+  bool is_there() const {
+    struct stat now {};
+    return fd_ != -1 && fstat(fd_, &now) == 0 && now.st_dev == known_.st_dev && now.st_ino == known_.st_ino;
+  }
+
+  int copy() const { return fcntl(fd_, F_DUPFD_CLOEXEC, 0); }
+
+  // What is buffered still goes to the old file; a line under way is waited for.
+  bool lead_to(int file) {
+    fflush(nullptr);
+    if (dup3(file, fd_, O_CLOEXEC) == -1) return false;
+    take(fd_);
+    return true;
+  }
+
+ private:
+  int fd_ = -1;
+  struct stat known_ {};
+};
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ != -1) close(fd_);
+  }
+  operator int() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int from_start() {
+  static const auto* fd = static_cast<const int*>(dlsym(RTLD_DEFAULT, "memprobe_trace_from_start"));
+  return fd == nullptr ? -1 : *fd;
 }
 
-Function function(const char* name) { return reinterpret_cast<Function>(malloc_debug::symbol(name)); }
+std::mutex one_at_a_time;
+
+Stream& stream() {
+  static Stream found(from_start());
+  return found;
+}
+
+std::atomic<bool>& tracing() {
+  static std::atomic<bool> on = from_start() != -1;
+  return on;
+}
 
 Failure busy(const char* why) { return fail("ERR_MEMPROBE_BUSY", why); }
 
 Failure obstacle() {
   if (Failure inactive = malloc_debug::inactive()) return inactive;
-  if (malloc_debug::traced()) return busy("mtrace is writing a log already; muntrace() ends that one");
+  if (tracing()) return busy("mtrace is writing a log already; muntrace() ends that one");
   if (hooks::running())
     return busy("the hooks are started, and nothing would reach the log; hooks.stop() first");
   if (!malloc_debug::mcheck_is_on()) return {};
   return busy(
       "mcheck is on, under which glibc logs other addresses for frees than for allocations; start the "
-      "program "
-      "with 'memprobe run --malloc-debug' alone");
+      "program with 'memprobe run --malloc-debug' alone");
 }
 
 Failure why_not(int error) {
@@ -58,25 +113,60 @@ Failure why_not(int error) {
   }
 }
 
+int begin(const char* path) {
+  int fd = -1;
+  const int error = memprobe_start_trace(function("mtrace"), path, &fd);
+  stream().take(fd);
+  malloc_debug::stay_loaded();
+  return error;
+}
+
+int begin_again(const char* path) {
+  constexpr std::string_view first = "= Start\n";
+  const Descriptor log(memprobe_open_log(path));
+  if (log == -1 || ftruncate(log, 0) != 0 || write(log, first.data(), first.size()) == -1) return errno;
+  if (!stream().lead_to(log)) return errno;
+  hooks::bypass(false);
+  return 0;
+}
+
 Done start(const char* path) {
   const std::lock_guard lock(one_at_a_time);
   if (Failure failure = obstacle()) return {.failure = std::move(failure)};
-  const int error = memprobe_start_trace(function("mtrace"), path);
-  tracing = error == 0;
+  const int error = stream().is_there() ? begin_again(path) : begin(path);
+  tracing() = error == 0;
   return {.failure = why_not(error)};
 }
 
-// muntrace closes the log while other threads may be about to write to it. They are led past it first, and
-// given the time to come out: a line takes microseconds.
-Done stop() {
+// Where allocation can't be led past the tracer, under MALLOC_CHECK_, its lines go on into /dev/null.
+Failure end() {
+  constexpr std::string_view last = "= End\n";
+  const Descriptor log(stream().copy());
+  const Descriptor nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  if (log == -1 || nowhere == -1) return fail(errno);
+  hooks::bypass(true);
+  tracing() = false;
+  if (!stream().lead_to(nowhere) || write(log, last.data(), last.size()) == -1) return fail(errno);
+  return {};
+}
+
+// A log that C code has begun: its stream is not known, so the best that can be done is to lead other threads
+// past it and give them time to come out. A line takes microseconds.
+void end_of_others() {
   constexpr auto grace = std::chrono::milliseconds(20);
-  const std::lock_guard lock(one_at_a_time);
-  if (Failure inactive = malloc_debug::inactive()) return {.failure = std::move(inactive)};
-  const malloc_debug::Detour detour;
+  hooks::bypass(true);
   std::this_thread::sleep_for(grace);
   function("muntrace")();
-  tracing = false;
-  ended = true;
+  hooks::bypass(false);
+}
+
+Done stop() {
+  const std::lock_guard lock(one_at_a_time);
+  if (Failure inactive = malloc_debug::inactive()) return {.failure = std::move(inactive)};
+  const bool ours = stream().is_there();
+  if (ours && tracing()) return {.failure = end()};
+  tracing() = false;
+  if (!ours) end_of_others();
   return {};
 }
 
@@ -87,7 +177,7 @@ constexpr bind::Entry table[] = {
 
 }  // namespace
 
-bool malloc_debug::traced() { return tracing || traced_from_start(); }
+bool malloc_debug::traced() { return tracing(); }
 
 const bind::Topic topic::mtrace{"mtrace", "mcheck.h", table};
 

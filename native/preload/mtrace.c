@@ -83,8 +83,8 @@ static int note_object(struct dl_phdr_info* object, size_t size, void* data) {
 
 // --- the trace ---------------------------------------------------------------------------------------------
 
-// Looked for by the addon: the whole process is being traced.
-EXPORT int memprobe_traced_from_start = 0;
+// Looked for by the addon: the descriptor of the log that is written from the start on.
+EXPORT int memprobe_trace_from_start = -1;
 
 // Only the process that was started writes the log, through every exec of its own (`env node`, a #! line);
 // what it starts in turn would write over it.
@@ -101,8 +101,7 @@ __attribute__((constructor)) static void begin(void) {
   dl_iterate_phdr(note_object, NULL);
   if (path == NULL || !is_for_this_process()) return;
   void (*mtrace)(void) = (void (*)(void))dlvsym(RTLD_DEFAULT, "mtrace", MEMPROBE_COMPAT);
-  const int error = mtrace == NULL ? ENOSYS : memprobe_start_trace(mtrace, path);
-  memprobe_traced_from_start = error == 0;
+  const int error = mtrace == NULL ? ENOSYS : memprobe_start_trace(mtrace, path, &memprobe_trace_from_start);
   if (error != 0)
     fprintf(stderr, "memprobe: %s is not written, mtrace could not start: %s\n", path, strerror(error));
 }

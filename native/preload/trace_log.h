@@ -32,18 +32,24 @@ static inline int memprobe_open_log(const char* path) {
   return -1;
 }
 
-// Whether mtrace has written its first line there: it says nothing when it fails, or when it is tracing
-// already.
-static inline bool memprobe_log_begun(int fd) {
-  struct stat file;
+// The descriptor of mtrace's own stream, which has written its first line to this file; -1 where it has not:
+// mtrace says nothing when it fails, or when it is tracing already.
+static inline int memprobe_stream_to(int log) {
+  struct stat file, other;
   fflush(NULL);
-  return fstat(fd, &file) == 0 && file.st_size > 0;
+  if (fstat(log, &file) != 0 || file.st_size == 0) return -1;
+  for (int fd = 0, last = getdtablesize(); fd < last; fd++) {
+    if (fd == log || fstat(fd, &other) != 0) continue;
+    if (other.st_dev != file.st_dev || other.st_ino != file.st_ino) continue;
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY && lseek(fd, 0, SEEK_CUR) > 0) return fd;
+  }
+  return -1;
 }
 
 // Has mtrace open the very file that was checked, which its name may no longer be. MALLOC_TRACE is set for
 // the call only: a program that this one starts would write over the log. 0, or an errno; EAGAIN where mtrace
 // did nothing.
-static inline int memprobe_start_trace(void (*mtrace)(void), const char* path) {
+static inline int memprobe_start_trace(void (*mtrace)(void), const char* path, int* stream) {
   char name[32];
   const int fd = memprobe_open_log(path);
   if (fd == -1) return errno;
@@ -54,7 +60,8 @@ static inline int memprobe_start_trace(void (*mtrace)(void), const char* path) {
       access(name, W_OK) != 0 || ftruncate(fd, 0) != 0 || setenv("MALLOC_TRACE", name, 1) != 0 ? errno : 0;
   if (error == 0) {
     mtrace();
-    if (!memprobe_log_begun(fd)) error = EAGAIN;
+    *stream = memprobe_stream_to(fd);
+    if (*stream == -1) error = EAGAIN;
   }
   if (before != NULL)
     setenv("MALLOC_TRACE", before, 1);

@@ -83,6 +83,73 @@ describe('with the preload', () => {
     expect(told).toEqual(['ERR_MEMPROBE_BUSY', 'ERR_MEMPROBE_BUSY', {}, false]);
   });
 
+  test('each trace goes into its own file, whole, and nothing is written between two', async () => {
+    const { code, stderr, told } = await runNode(
+      `import { readlinkSync, readdirSync, statSync } from 'node:fs';
+       const open = () => readdirSync('/proc/self/fd').filter((fd) => { try { return readlinkSync('/proc/self/fd/' + fd).startsWith(${quoted('')}); } catch { return false; } }).length;
+       for (const [name, size] of [[${quoted('one.log')}, 11111], [${quoted('two.log')}, 22222]]) {
+         c.mtrace(name);
+         c.free(c.malloc(size));
+         tell(open());
+         c.muntrace();
+         c.free(c.malloc(33333));
+         tell(open());
+       }
+       tell(failure(() => c.muntrace()));
+       tell(failure(() => c.hooks.start()));
+       c.free(c.malloc(33333));
+       c.hooks.stop();`,
+      {},
+    );
+    expect([code, stderr, told]).toEqual([0, '', [1, 0, 1, 0, {}, {}]]);
+    for (const [name, size] of [
+      ['one.log', '0x2b67'],
+      ['two.log', '0x56ce'],
+    ] as const) {
+      const lines = readFileSync(file(name), 'latin1').trimEnd().split('\n');
+      expect([lines[0], lines.at(-1)]).toEqual(['= Start', '= End']);
+      const sizes = lines.flatMap((line) => /(?:0x2b67|0x56ce|0x8235)$/.exec(line)?.[0] ?? []);
+      expect(sizes).toEqual([size]);
+      expect(lines.slice(1, -1).filter((line) => !/^@ \S+ [-+<>] 0x/.test(line))).toEqual([]);
+    }
+  });
+
+  test.skipIf(process.arch !== 'x64')(
+    'a log that C code began is ended, too (symbol version of x86-64)',
+    async () => {
+      const { code, told } = await runNode(
+        `import { createRequire } from 'node:module';
+       const koffi = createRequire(${JSON.stringify(import.meta.url)})('koffi');
+       const program = koffi.load(null);
+       program.func('int setenv(const char *, const char *, int)')('MALLOC_TRACE', ${quoted('c.log')}, 1);
+       const mtrace = program.func('void *dlvsym(intptr_t, const char *, const char *)')(0, 'mtrace', 'GLIBC_2.2.5');
+       koffi.call(mtrace, koffi.proto('void Function()'));
+       tell(failure(() => c.mtrace(${quoted('ours.log')})).code);
+       c.muntrace();
+       tell(failure(() => c.mtrace(${quoted('ours.log')})));
+       c.muntrace();`,
+        {},
+      );
+      expect([code, told]).toEqual([0, ['ERR_MEMPROBE_BUSY', {}]]);
+      for (const name of ['c.log', 'ours.log'])
+        expect(readFileSync(file(name), 'latin1').endsWith('= End\n')).toBe(true);
+    },
+  );
+
+  test('under MALLOC_CHECK_, which marks blocks, a trace begins and ends as well', async () => {
+    const { code, stderr, told } = await runNode(
+      `c.mtrace(${quoted('checked.log')}); const block = c.malloc(11111); c.muntrace(); c.free(block); c.free(c.malloc(22222)); tell(1);`,
+      { env: { ...process.env, MALLOC_CHECK_: '3' } },
+    );
+    expect([code, stderr, told]).toEqual([0, '', [1]]);
+    const log = readFileSync(file('checked.log'), 'latin1');
+    expect([log.includes('0x2b67'), log.includes('0x56ce'), log.endsWith('= End\n')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
   test('a trace can be begun and ended while worker threads allocate', async () => {
     const { code, stderr, told } = await runNode(
       `const ended = [allocating(), allocating()].map((worker) => once(worker, 'exit'));
