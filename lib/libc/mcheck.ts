@@ -16,8 +16,8 @@ export const mcheck_pedantic = native.libc.mcheck_pedantic;
 
 /**
  * Checks all blocks now and returns the bad ones, at most 1,024, instead of aborting as C does: their address, their size
- * in bytes as the header has it, and an MCHECK_* status. It ends at a block whose header is overwritten (MCHECK_HEAD),
- * since the way to the next leads through it. Other threads wait meanwhile. `ERR_MEMPROBE_UNSUPPORTED` where memprobe run
+ * in bytes as the header has it, and an MCHECK_* status. Each header leads to the next: of blocks with overwritten ones
+ * (MCHECK_HEAD) the oldest and the newest are found, and what is older or newer than both; not what is between them. Other threads wait meanwhile. `ERR_MEMPROBE_UNSUPPORTED` where memprobe run
  * has not turned mcheck on. @see mcheck(3)
  */
 export const mcheck_check_all = native.libc.mcheck_check_all;

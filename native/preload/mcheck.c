@@ -48,7 +48,9 @@ static struct {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool on = false;
-static struct Header* oldest = NULL;         // a block of ours, from which all others are found
+// The two ends of glibc's list of blocks. The oldest is ours, and never freed.
+static struct Header* oldest = NULL;
+static struct Header* newest = NULL;
 static AbortFunction abort_function = NULL;  // the program's own
 
 // The call in progress; under the lock.
@@ -152,16 +154,26 @@ static void leave(void) {
   if (on) pthread_mutex_unlock(&lock);
 }
 
+static void* came(void* block) {
+  if (on && block != NULL) newest = header_of(block);
+  return block;
+}
+
+// Nothing where its header is broken: then mcheck is about to end the program.
+static void goes(void* block) {
+  if (on && block != NULL && newest == header_of(block)) newest = newest->next;
+}
+
 EXPORT void* malloc(size_t size) {
   enter("malloc", NULL, CALLER);
-  void* block = real.malloc(size);
+  void* block = came(real.malloc(size));
   leave();
   return block;
 }
 
 EXPORT void* calloc(size_t count, size_t size) {
   enter("calloc", NULL, CALLER);
-  void* block = real.calloc(count, size);
+  void* block = came(real.calloc(count, size));
   leave();
   return block;
 }
@@ -169,6 +181,7 @@ EXPORT void* calloc(size_t count, size_t size) {
 EXPORT void free(void* block) {
   const int saved = errno;
   enter("free", block, CALLER);
+  goes(block);
   real.free(block);
   leave();
   errno = saved;
@@ -177,11 +190,16 @@ EXPORT void free(void* block) {
 // mcheck's realloc takes an aligned block for a plain one, and glibc's then aborts.
 static void* move(void* block, size_t size) {
   const size_t old = header_of(block)->size;
-  void* moved = real.malloc(size);
+  void* moved = came(real.malloc(size));
   if (moved == NULL) return NULL;
   memcpy(moved, block, old < size ? old : size);
   real.free(block);
   return moved;
+}
+
+static void* resize(void* block, size_t size) {
+  goes(block);
+  return came(real.realloc(block, size));
 }
 
 static bool is_aligned_block(void* block) {
@@ -192,14 +210,14 @@ static bool is_aligned_block(void* block) {
 EXPORT void* realloc(void* block, size_t size) {
   const bool aligned = size != 0 && is_aligned_block(block);
   enter("realloc", block, CALLER);
-  void* moved = aligned ? move(block, size) : real.realloc(block, size);
+  void* moved = aligned ? move(block, size) : resize(block, size);
   leave();
   return moved;
 }
 
 static void* align(const char* name, size_t alignment, size_t size, void* caller) {
   enter(name, NULL, caller);
-  void* block = real.memalign(alignment, size);
+  void* block = came(real.memalign(alignment, size));
   leave();
   return block;
 }
@@ -221,6 +239,7 @@ EXPORT void* pvalloc(size_t size) {
 EXPORT int posix_memalign(void** block, size_t alignment, size_t size) {
   enter("posix_memalign", NULL, CALLER);
   const int error = real.posix_memalign(block, alignment, size);
+  if (error == 0) came(*block);
   leave();
   return error;
 }
@@ -259,20 +278,38 @@ EXPORT int memprobe_mprobe(void* block) {
   return status;
 }
 
+struct Findings {
+  struct memprobe_bad_block* first;
+  size_t room;
+  size_t count;
+};
+
+static enum mcheck_status check(struct Header* header, struct Findings* found) {
+  const enum mcheck_status status = ask(header + 1);
+  if (status == MCHECK_OK) return status;
+  if (found->count < found->room)
+    found->first[found->count] = (struct memprobe_bad_block){header + 1, header->size, status};
+  found->count++;
+  return status;
+}
+
+// The way to the next block leads through the header: from either end up to one that is overwritten.
+static void check_from_both_ends(struct Findings* found) {
+  struct Header* broken = oldest;
+  while (broken != NULL && check(broken, found) != MCHECK_HEAD) broken = broken->prev;
+  if (broken == NULL) return;
+  struct Header* header = newest;
+  while (header != NULL && header != broken && check(header, found) != MCHECK_HEAD) header = header->next;
+}
+
 // glibc's own ends by turning pedantic checks on for good, which makes each malloc as slow as this.
-EXPORT size_t memprobe_mcheck_check_all(struct memprobe_bad_block* found, size_t room) {
-  size_t count = 0;
+EXPORT size_t memprobe_mcheck_check_all(struct memprobe_bad_block* first, size_t room) {
+  struct Findings found = {first, room, 0};
   if (!on) return 0;
   enter("mcheck_check_all", NULL, CALLER);
-  enum mcheck_status status = MCHECK_OK;
-  for (struct Header* header = oldest; header != NULL && status != MCHECK_HEAD; header = header->prev) {
-    status = ask(header + 1);
-    if (status == MCHECK_OK) continue;
-    if (count < room) found[count] = (struct memprobe_bad_block){header + 1, header->size, status};
-    count++;
-  }
+  check_from_both_ends(&found);
   leave();
-  return count;
+  return found.count;
 }
 
 static void report_and_abort(const struct memprobe_bad_block* bad, const char* name, const void* caller) {
@@ -321,7 +358,7 @@ __attribute__((constructor)) static void begin(int argc, char** argv, char** env
     if (write(STDERR_FILENO, why, sizeof why - 1) == -1) return;
     return;
   }
-  oldest = header_of(real.malloc(1));
+  oldest = newest = header_of(real.malloc(1));
   on = true;
   pthread_atfork(take, give_back, give_back);
 }

@@ -16,9 +16,9 @@ struct memprobe_bad_block {
 // mprobe(3) that returns what it finds, instead of aborting.
 int memprobe_mprobe(void* block);
 
-// mcheck_check_all(3) likewise: the number of bad blocks, the first `room` of them in `found`. It ends at a
-// block whose header is overwritten, since the way to the next one leads through it.
-size_t memprobe_mcheck_check_all(struct memprobe_bad_block* found, size_t room);
+// mcheck_check_all(3) likewise: the number of bad blocks, the first `room` of them in `first`. The way to
+// the next block leads through the header, so what lies between two overwritten ones is not reached.
+size_t memprobe_mcheck_check_all(struct memprobe_bad_block* first, size_t room);
 
 #ifdef __cplusplus
 }

@@ -92,6 +92,44 @@ describe('from the start', () => {
     expect([code, ...told.slice(1)]).toEqual([0, MCHECK_TAIL, found, found]);
   });
 
+  test('mcheck_check_all sees past an overwritten header, whether its block came first or last', async () => {
+    const { told, code } = await runNode(
+      `const [older, broken, newer] = [24, 25, 26].map((size) => c.malloc(size));
+       for (const [block, size] of [[older, 24n], [newer, 26n]]) unsafe.poke(block + size, Uint8Array.of(1));
+       unsafe.poke(broken - 1n, Uint8Array.of(1));
+       tell([older, broken, newer]);
+       tell(c.mcheck_check_all().map(({ block, status }) => [block, status]));
+       process.reallyExit(0);`,
+      on,
+    );
+    const [[older, broken, newer] = [], found] = told as [string[], unknown];
+    expect(code).toBe(0);
+    expect(found).toEqual([
+      [older, MCHECK_TAIL],
+      [broken, MCHECK_HEAD],
+      [newer, MCHECK_TAIL],
+    ]);
+  });
+
+  test('the newest block is known after every way to make, move and free one', async () => {
+    const { told, code } = await runNode(
+      `const probe = c.malloc(10);
+       unsafe.poke(probe - 1n, Uint8Array.of(1));
+       const ways = [() => c.malloc(20), () => c.calloc(2, 10), () => c.realloc(c.malloc(8), 20), () => c.realloc(c.memalign(64, 8), 20),
+         () => c.posix_memalign(64, 20), () => c.aligned_alloc(64, 64), () => c.memalign(256, 20), () => c.valloc(20)];
+       for (const make of ways) {
+         const block = make();
+         unsafe.poke(block + BigInt(c.malloc_usable_size(block)), Uint8Array.of(1));
+         tell(c.mcheck_check_all().some((bad) => bad.block === block));
+         unsafe.poke(block + BigInt(c.malloc_usable_size(block)), Uint8Array.of(0xd7));
+         c.free(block);
+       }
+       process.reallyExit(0);`,
+      on,
+    );
+    expect([code, told]).toEqual([0, Array(8).fill(true)]);
+  });
+
   test('mcheck_check_all leaves checking as fast as it was', async () => {
     const { told } = await runNode(
       `const keep = Array.from({ length: 20000 }, () => c.malloc(32));
