@@ -1,6 +1,7 @@
 /** mcheck: marks around every block, and who has broken them. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Address } from '../address.js';
 import { free } from '../libc/malloc.js';
 import { MCHECK_OK, mcheck_check_all, mcheckStatus, mprobe } from '../libc/mcheck.js';
 import { peek, poke } from '../libc/memory.js';
@@ -12,6 +13,7 @@ import { xmalloc } from './idioms.js';
 import { hex } from './words.js';
 
 const SIZE = 24;
+const WORD = 8n;
 const SPOILT = Uint8Array.of(0xff);
 const OVERRUN = fileURLToPath(new URL('./overrun.js', import.meta.url));
 
@@ -30,33 +32,39 @@ export const checkLab: Lab = {
   },
 };
 
-function overrun(bench: Bench, block: bigint): void {
+function overrun(bench: Bench, block: Address): void {
   const past = block + BigInt(SIZE);
   bench.section('One byte too many');
   bench.note('whole', 'p = malloc(24); mprobe(p)');
   probe(bench, block);
   bench.say(
-    `p is ${hex(block)}. mcheck has put a mark before p and one behind its 24 bytes. (It was preloaded: it has to be on ` +
-      "before a program's first block. 'memprobe run --malloc-debug --mcheck' does it for yours.)",
+    `p is ${hex(block)}. mcheck has put a header before p, whose last word is a magic number made of p's own address, and a ` +
+      "byte 0xd7 behind its 24 bytes. (It was preloaded: it has to be on before a program's first block. 'memprobe run " +
+      "--malloc-debug --mcheck' does it for yours.)",
   );
+  picture(bench, block);
   bench.refused('guarded', 'p[24] = 0xff, by poke of memprobe/libc', () => poke(past, SPOILT));
   bench.say('So here it is done by memprobe/unsafe, as C would:');
-  spoil(past, () => {
-    bench.note('overrun', 'p[24] = 0xff; mprobe(p)');
+  spoil(bench, 'overrun', 'p[24] = 0xff', past, () => {
+    bench.say('The page may be written, so neither the kernel nor the processor minds. mprobe(p) does:');
     probe(bench, block);
+    picture(bench, block);
     const bad = mcheck_check_all();
     bench.note('all', 'mcheck_check_all()');
     bench.say(`Bad among all blocks of this process: ${bad.map(({ block: at }) => hex(at)).join(', ')}.`);
     bench.record({ bad: bad.length, found: hex(bad[0]?.block ?? 0n), block: hex(block) });
   });
-  bench.shows('An overrun harms who lies behind, and only later; a mark behind each block tells it at once.');
+  bench.shows(
+    'An overrun harms whatever lies behind, and shows there, later. The mark behind each block tells whose it was.',
+  );
 }
 
-function underrun(bench: Bench, block: bigint): void {
+function underrun(bench: Bench, block: Address): void {
   bench.section('One byte too early');
-  spoil(block - 1n, () => {
-    bench.note('underrun', 'p[-1] = 0xff; mprobe(p)');
+  spoil(bench, 'underrun', 'p[-1] = 0xff', block - 1n, () => {
+    bench.say('mprobe(p) says:');
     probe(bench, block);
+    picture(bench, block);
   });
   bench.note('repaired', 'p[-1] as it was; mprobe(p)');
   probe(bench, block);
@@ -79,16 +87,34 @@ function end(bench: Bench): void {
   );
 }
 
-function probe(bench: Bench, block: bigint): void {
+function probe(bench: Bench, block: Address): void {
   const status = mcheckStatus(mprobe(block));
   bench.say(`${status}.`);
   bench.record({ status: status.replace(/:.*/, '') });
 }
 
-/** Writes over a byte for the time of `action`: a broken block can't be freed. */
-function spoil(address: bigint, action: () => void): void {
+/** The marks around the block. */
+function picture(bench: Bench, block: Address): void {
+  const bytes = (at: Address, length: number) => Array.from(peek(at, length), byteText).join(' ');
+  const [head, tail] = [bytes(block - WORD, Number(WORD)), bytes(block + BigInt(SIZE), 1)];
+  bench.table(
+    ['bytes', ''],
+    [
+      ['p[-8] to p[-1]', head],
+      ['p[24]', tail],
+    ],
+  );
+  bench.record({ head, tail });
+}
+
+function byteText(byte: number): string {
+  return byte.toString(16).padStart(2, '0');
+}
+
+/** Writes over a byte for the time of `then`: a broken block can't be freed. */
+function spoil(bench: Bench, id: string, code: string, address: Address, then: () => void): void {
   const before = peek(address, 1);
-  pokeAnywhere(address, SPOILT);
-  action();
+  bench.step(id, code, () => pokeAnywhere(address, SPOILT));
+  then();
   pokeAnywhere(address, before);
 }

@@ -1,4 +1,6 @@
-/** Resource limits, which the kernel does not hold against root. */
+/** Resource limits. That on locked memory the kernel does not hold against root. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { codeOf } from '../procfs/errors.js';
 
 const NOBODY = 65534;
@@ -30,4 +32,25 @@ function become(uid: number): boolean {
     if (codeOf(error) !== 'EINVAL') throw error;
     return false;
   }
+}
+
+/**
+ * Does something while this process may have only so many bytes of addresses more than it has (RLIMIT_AS). Node can't set
+ * its limits: false where the command that can, prlimit(1) of util-linux, is missing or refused.
+ */
+export function cramped(room: number, action: () => void): boolean {
+  const soft =
+    /^Max address space +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 'unlimited';
+  const size = /^VmSize:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  if (!limitAddresses(String(Number(size) * 1024 + room))) return false;
+  try {
+    action();
+  } finally {
+    limitAddresses(soft);
+  }
+  return true;
+}
+
+function limitAddresses(soft: string): boolean {
+  return spawnSync('prlimit', ['--pid', String(process.pid), `--as=${soft}:`]).status === 0;
 }

@@ -15,8 +15,8 @@ import {
 } from '../libc/mmap.js';
 import type { Bench } from './bench.js';
 import { codeOf } from '../procfs/errors.js';
-import { ROOT_HAS_NO_LIMIT, unprivileged } from './limits.js';
-import { KIB, PRIVATE_ANONYMOUS, READ_WRITE } from './words.js';
+import { cramped, ROOT_HAS_NO_LIMIT, unprivileged } from './limits.js';
+import { GIB, KIB, PRIVATE_ANONYMOUS, READ_WRITE } from './words.js';
 
 const MODES = {
   O_RDONLY: constants.O_RDONLY,
@@ -118,10 +118,21 @@ function nonsense(bench: Bench): void {
 }
 
 function tooMuch(bench: Bench): void {
-  bench.refused('ENOMEM', 'mmap(NULL, 1 << 52, ...)', () =>
+  bench.refused('ENOMEM-size', 'mmap(NULL, 1 << 52, ...)', () =>
     mmap(0n, 2 ** 52, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0),
   );
-  bench.say('No address space is that large. The same error comes when a process has too many mappings.');
+  bench.say('No address space is that large.');
+  const limited = cramped(GIB, () =>
+    bench.refused('ENOMEM', 'mmap(NULL, 2 GiB, ...), 1 GiB below the limit of this process', () =>
+      mmap(0n, 2 * GIB, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0),
+    ),
+  );
+  bench.say(
+    limited
+      ? "RLIMIT_AS ('ulimit -v') was lowered for this call. It counts addresses: nothing had to be in memory for it. A " +
+          'process with too many mappings (vm.max_map_count) gets the same error, however small they are.'
+      : 'The same comes of RLIMIT_AS and of too many mappings. (It is not shown, for want of the command prlimit.)',
+  );
   bench.refused('EAGAIN', `mmap(NULL, ${mmapLimit} KiB + page, ..., MAP_LOCKED, -1, 0)`, () =>
     unprivileged(() =>
       mmap(0n, mmapLimit * KIB + bench.page, READ_WRITE, PRIVATE_ANONYMOUS | MAP_LOCKED, -1, 0),

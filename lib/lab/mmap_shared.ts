@@ -18,14 +18,15 @@ export async function shared(bench: Bench): Promise<void> {
   bench.section('Memory that a child process sees');
   const { value: plain } = bench.step(
     'anonymous',
-    'mmap(NULL, page, ..., MAP_SHARED | MAP_ANONYMOUS, -1, 0)',
+    'p = mmap(NULL, page, ..., MAP_SHARED | MAP_ANONYMOUS, -1, 0)',
     () => mmap(0n, page, READ_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
   );
   bench.say(
-    'Shared anonymous memory is a file in memory that nobody can open: the map names it /dev/zero. A child has it by ' +
-      'fork(2), which Node lacks. So here the same file is made with a descriptor, and a child inherits that.',
+    'Shared anonymous memory is a file in memory without a name: the map calls it /dev/zero. In C a child has it by ' +
+      'fork(2), which Node lacks. memfd_create makes the same file with a descriptor, which a child can inherit; so ' +
+      'from here on p is of that file.',
   );
-  munmap(plain, page);
+  bench.step('without', 'munmap(p, page)', () => munmap(plain, page));
 
   const { value: memory } = bench.step(
     'memfd',

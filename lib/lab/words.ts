@@ -10,6 +10,7 @@ import { codeOf } from '../procfs/errors.js';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
 export const READ_WRITE = PROT_READ | PROT_WRITE;
 export const PRIVATE_ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS;
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { LabReport } from '../../lib/lab/report.js';
 import { findMallocDebug } from '../../lib/malloc_debug.js';
-import { report, stepOf } from './reports.js';
+import { changeOf, report, stepOf } from './reports.js';
 
 describe.skipIf(findMallocDebug() === undefined)('memprobe lab check', () => {
   let found: LabReport;
@@ -15,6 +15,13 @@ describe.skipIf(findMallocDebug() === undefined)('memprobe lab check', () => {
     expect(status('overrun')).toBe('MCHECK_TAIL');
     expect(status('underrun')).toBe('MCHECK_HEAD');
     expect(status('repaired')).toBe('MCHECK_OK');
+  });
+
+  test('the marks of mcheck show the byte that was written, and the map does not', () => {
+    expect(stepOf(found, 'whole').numbers.tail).toBe('d7');
+    expect(stepOf(found, 'overrun').numbers.tail).toBe('ff');
+    expect(stepOf(found, 'underrun').numbers.head).toMatch(/ ff$/);
+    for (const id of ['overrun', 'underrun']) expect(changeOf(found, id).statm.size).toBe(0);
   });
 
   test('memprobe/libc refuses to write there', () => {

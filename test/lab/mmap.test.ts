@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { anonymousIn, residentIn, sizeIn } from '../../lib/lab/bench.js';
 import type { LabReport } from '../../lib/lab/report.js';
@@ -63,11 +64,17 @@ describe('memprobe lab mmap', () => {
     ['EINVAL-flags', 'EINVAL'],
     ['EINVAL-fixed', 'EINVAL'],
     ['EEXIST', 'EEXIST'],
-    ['ENOMEM', 'ENOMEM'],
+    ['ENOMEM-size', 'ENOMEM'],
     ['EAGAIN', 'EAGAIN'],
   ])('%s is provoked', (id, code) => {
     const { error } = stepOf(found, id);
     expect(error?.code).toBe(code);
     expect(error?.message).toContain('mmap');
+  });
+
+  const prlimit = spawnSync('prlimit', ['--version']).error === undefined;
+  test.skipIf(!prlimit)('2 GiB are ENOMEM 1 GiB below RLIMIT_AS (needs the command prlimit)', () => {
+    expect(stepOf(found, 'ENOMEM').error?.code).toBe('ENOMEM');
+    expect(stepOf(found, 'EAGAIN').error?.code).toBe('EAGAIN');
   });
 });
