@@ -1,6 +1,9 @@
-/** The only file that loads the addon. Where it can't be loaded, every native call throws and says why. */
+/** The only file that loads the addons. Where one can't be loaded, its every call throws and says why. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { NativeLibnuma } from './libnuma.generated.js';
 import type { Native } from './native.generated.js';
 
 const require = createRequire(import.meta.url);
@@ -16,6 +19,8 @@ interface Loaded {
   readonly native: Native;
   /** Absolute path of the .node file; undefined where there is none for this platform. */
   readonly addonPath: string | undefined;
+  /** Why there is none. */
+  readonly missing?: unknown;
 }
 
 /** Asked only after a failure: the report that tells musl from glibc takes milliseconds. */
@@ -34,14 +39,18 @@ function reasonFor(): string {
   );
 }
 
+const each = (make: (name: string) => unknown): object =>
+  new Proxy({}, { get: (_, name) => (typeof name === 'string' ? make(name) : undefined) });
+
+/** A function that throws, for every name. */
+const refusing = (message: string, cause: unknown) => (name: string) => () => {
+  throw new UnsupportedError(`ERR_MEMPROBE_UNSUPPORTED: ${message}, ${name}`, { cause });
+};
+
 /** Every property is a function that throws; constants are undefined. */
 function standIn(message: string, cause: unknown): Native {
-  const refuse = (name: string) => () => {
-    throw new UnsupportedError(`ERR_MEMPROBE_UNSUPPORTED: ${message}, ${name}`, { cause });
-  };
+  const refuse = refusing(message, cause);
   const reject = (name: string) => async () => refuse(name)();
-  const each = (make: (name: string) => unknown): object =>
-    new Proxy({}, { get: (_, name) => (typeof name === 'string' ? make(name) : undefined) });
   const calls = each(refuse);
   return Object.assign(Object.create(null), {
     libc: calls,
@@ -59,8 +68,56 @@ function load(): Loaded {
     const addonPath = process.env.MEMPROBE_ADDON ?? locate.path(root);
     return { native: require(addonPath), addonPath };
   } catch (cause) {
-    return { native: standIn(reasonFor(), cause), addonPath: undefined };
+    return { native: standIn(reasonFor(), cause), addonPath: undefined, missing: cause };
   }
 }
 
-export const { native, addonPath } = load();
+const { native, addonPath, missing } = load();
+export { addonPath, native };
+
+/** The same for the second addon; a class can't be a stand-in for itself, its constructor throws. */
+function standInForLibnuma(message: string, cause: unknown): NativeLibnuma {
+  const refuse = refusing(message, cause);
+  const calls = each(refuse);
+  class Bitmask {
+    constructor() {
+      refuse('Bitmask')();
+    }
+  }
+  return Object.assign(Object.create(null), {
+    libnuma: calls,
+    unsafe: calls,
+    constants: {},
+    masks: {},
+    Bitmask,
+    describe: () => [],
+  });
+}
+
+const absent =
+  'memprobe was built where numa.h was missing, so memprobe/libnuma is not there (Debian: apt-get install ' +
+  "libnuma-dev, then 'npm explore memprobe -- npm run build:native')";
+
+function reasonForLibnuma(cause: unknown): string {
+  const text = String(cause instanceof Error ? cause.message : cause);
+  return /libnuma\.so/.test(text)
+    ? `libnuma is not installed (${text}): apt-get install libnuma1`
+    : `memprobe's addon for libnuma does not load: ${text}`;
+}
+
+/**
+ * The addon that is linked with libnuma, on first use. It lies beside the first, which it is linked with too, and which
+ * is loaded by now.
+ */
+export function loadLibnuma(): NativeLibnuma {
+  if (addonPath === undefined) return standInForLibnuma(reasonFor(), missing);
+  const path = join(dirname(addonPath), 'memprobe_numa.so');
+  if (!existsSync(path)) return standInForLibnuma(absent, undefined);
+  const module = { exports: Object.create(null) };
+  try {
+    process.dlopen(module, path);
+    return module.exports;
+  } catch (cause) {
+    return standInForLibnuma(reasonForLibnuma(cause), cause);
+  }
+}

@@ -65,9 +65,11 @@ function checkTools() {
   }
 }
 
+const NUMA_H = '/usr/include/numa.h';
+
 /** libnuma is optional: without it everything else works. */
 function installLibnuma() {
-  if (existsSync('/usr/include/numa.h')) return;
+  if (existsSync(NUMA_H)) return;
   const command = ['apt-get', 'install', '-y', '--no-install-recommends', 'libnuma-dev'];
   const asRoot = process.getuid?.() === 0 && has('apt-get');
   if (asRoot) {
@@ -91,7 +93,7 @@ function buildAddon() {
   checkTools();
   installLibnuma();
   step('native', {
-    inputs: ['binding.gyp', 'package-lock.json', 'native/'],
+    inputs: ['binding.gyp', 'package-lock.json', 'native/', ...(existsSync(NUMA_H) ? [NUMA_H] : [])],
     product: 'build/Release/memprobe.node',
     why: 'building the addon (about a minute the first time)',
     work: () => run('npm', ['run', 'build:native']),

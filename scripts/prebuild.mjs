@@ -13,7 +13,7 @@ if (status !== 0) process.exit(1);
 const folder = join('prebuilds', `${process.platform}-${process.arch}`);
 mkdirSync(folder, { recursive: true });
 copyFileSync('build/Release/memprobe.node', join(folder, 'memprobe.napi.glibc.node'));
-for (const name of ['memprobe_mcheck.so', 'memprobe_mtrace.so']) {
+for (const name of ['memprobe_numa.so', 'memprobe_mcheck.so', 'memprobe_mtrace.so']) {
   copyFileSync(join('build/Release', name), join(folder, name));
 }
 rmSync('build/native.stamp', { force: true }); // the working build is the dynamic one again next time

@@ -170,9 +170,11 @@ inline Failure as_failure(int number) { return fail(number); }
 inline const Failure& as_failure(const Failure& failure) { return failure; }
 
 // The row that a callback was made of: for errors only, the usual way does without.
-const Entry* row_of(napi_env env, napi_callback_info info);
-napi_value create_for(napi_env env, const Entry& row, const Failure& failure, const std::string& arguments);
-void raise_for(napi_env env, napi_callback_info info, const Failure& failure, const std::string& arguments);
+MEMPROBE_SHARED const Entry* row_of(napi_env env, napi_callback_info info);
+MEMPROBE_SHARED napi_value create_for(napi_env env, const Entry& row, const Failure& failure,
+                                      const std::string& arguments);
+MEMPROBE_SHARED void raise_for(napi_env env, napi_callback_info info, const Failure& failure,
+                               const std::string& arguments);
 
 template <auto F, class Policy, class Need>
 napi_value invoke(napi_env env, napi_callback_info info) noexcept {

@@ -9,6 +9,8 @@
 #include <string>
 #include <sys/mman.h>
 
+#include "shared.h"
+
 namespace memprobe {
 
 // What a call that failed has to say. `code` empty means a system error, told by `number` alone.
@@ -35,12 +37,13 @@ inline Failure fail(std::string code, std::string message) {
 namespace failure {
 
 // `call` is the C function with its arguments, as a person would write it: "mlock 0x7f00+4096".
-napi_value create(napi_env env, const Failure& failure, const char* syscall, const std::string& call);
-void raise(napi_env env, const Failure& failure, const char* syscall, const std::string& call);
+MEMPROBE_SHARED napi_value create(napi_env env, const Failure& failure, const char* syscall, const std::string& call);
+MEMPROBE_SHARED void raise(napi_env env, const Failure& failure, const char* syscall, const std::string& call);
 
 enum class Kind { Type, Range };
 // `The "length" argument must be …. Received …`: Node's own wording and codes.
-void raise_argument(napi_env env, Kind kind, const std::string& param, const char* expected, napi_value got);
+MEMPROBE_SHARED void raise_argument(napi_env env, Kind kind, const std::string& param, const char* expected,
+                                    napi_value got);
 
 }  // namespace failure
 

@@ -35,7 +35,7 @@ struct Param {
   size_t index;
   const char* suffix = "";
 
-  std::string name() const;  // bind.cc
+  MEMPROBE_SHARED std::string name() const;  // bind.cc
 };
 
 // Word number `index` of a row's parameter names.

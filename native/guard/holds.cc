@@ -17,9 +17,11 @@ napi_value attached(const Hold& hold) {
   return napi_is_detached_arraybuffer(hold.env, view, &moved) == napi_ok && !moved ? view : nullptr;
 }
 
-Failure obstacle_of(napi_env env, const Hold& hold) {
+bool is_here(const Hold& hold) { return hold.env != nullptr && hold.thread == std::this_thread::get_id(); }
+
+Failure obstacle_of(const Hold& hold) {
   if (hold.env == nullptr) return busy("a call in progress uses this memory; wait for its promise");
-  if (hold.env != env) return busy("another thread has a view of this memory, which only that thread can detach");
+  if (!is_here(hold)) return busy("another thread has a view of this memory, which only that thread can detach");
   if (attached(hold) != nullptr) return {};
   return busy("a view of this memory was moved away (ArrayBuffer.prototype.transfer); drop what it was moved to, and "
               "try again when the garbage collector has taken it");
@@ -50,28 +52,28 @@ void Holds::each_overlapping(uintptr_t start, uintptr_t end, Visit visit) {
   }
 }
 
-napi_value Holds::view_of(napi_env env, uintptr_t start, uintptr_t end) {
+napi_value Holds::view_of(napi_env, uintptr_t start, uintptr_t end) {
   const auto [first, last] = by_start_.equal_range(start);
   for (auto it = first; it != last; ++it) {
     const Hold& hold = *it->second;
-    if (hold.env != env || hold.end != end) continue;
+    if (!is_here(hold) || hold.end != end) continue;
     if (napi_value view = attached(hold)) return view;
   }
   return nullptr;
 }
 
-Failure Holds::obstacle(napi_env env, uintptr_t start, uintptr_t end) {
+Failure Holds::obstacle(napi_env, uintptr_t start, uintptr_t end) {
   Failure found;
   each_overlapping(start, end, [&](const Hold& hold) {
-    if (!found) found = obstacle_of(env, hold);
+    if (!found) found = obstacle_of(hold);
   });
   return found;
 }
 
 void Holds::detach(napi_env env, uintptr_t start, uintptr_t end) {
   each_overlapping(start, end, [&](Hold& hold) {
-    if (hold.env != env || napi_detach_arraybuffer(env, attached(hold)) != napi_ok) return;
-    napi_delete_reference(env, std::exchange(hold.view, nullptr));
+    if (!is_here(hold) || napi_detach_arraybuffer(env, attached(hold)) != napi_ok) return;
+    napi_delete_reference(hold.env, std::exchange(hold.view, nullptr));
     remove(hold);
   });
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <thread>
 
 #include "../bind/failure.h"
 
@@ -17,7 +18,9 @@ namespace memprobe::guard {
 struct Hold {
   uintptr_t start = 0;
   uintptr_t end = 0;
-  napi_env env = nullptr;   // whose view it is; none for a pin
+  // Whose view it is; none for a pin. Each addon has an environment of its own on a thread, and either may detach it.
+  std::thread::id thread = {};
+  napi_env env = nullptr;
   napi_ref view = nullptr;  // not yet set while the view is being made
   bool listed = false;      // not any more once detached: it only waits for its finalizer
   std::multimap<uintptr_t, Hold*>::iterator place = {};
@@ -29,11 +32,11 @@ class Holds {
   std::unique_ptr<Hold> add(const Hold& hold);
   void remove(Hold& hold);
 
-  // This environment's view of exactly [start, end), or nullptr.
+  // This thread's view of exactly [start, end), or nullptr.
   napi_value view_of(napi_env env, uintptr_t start, uintptr_t end);
   // Why [start, end) can't change hands now (EBUSY), or nothing.
   Failure obstacle(napi_env env, uintptr_t start, uintptr_t end);
-  // Detaches this environment's views of [start, end). Only after obstacle() found none.
+  // Detaches this thread's views of [start, end). Only after obstacle() found none.
   void detach(napi_env env, uintptr_t start, uintptr_t end);
 
  private:

@@ -136,6 +136,7 @@ int Remaps::leave(void* result, int failed) {
   moved.start = now.start;
   moved.end = now.end;
   moved.origin = Origin::Mmap;
+  moved.numa = {};
   record(moved);
   return 0;
 }

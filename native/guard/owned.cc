@@ -128,7 +128,8 @@ Failure begin_view(napi_env env, uintptr_t start, size_t length, std::unique_ptr
             .message = "not readable and writable, so a store through the view would be a SIGSEGV; use peek, or "
                        "mprotect it to PROT_READ | PROT_WRITE first"};
   }
-  hold = books().holds.add({.start = start, .end = start + length, .env = env});
+  hold = books().holds.add(
+      {.start = start, .end = start + length, .thread = std::this_thread::get_id(), .env = env});
   return {};
 }
 

@@ -22,26 +22,26 @@ struct Books {
   Ranges ranges;
   Holds holds;
 };
-Books& books();
+MEMPROBE_SHARED Books& books();
 using Lock = std::unique_lock<std::mutex>;
 
-size_t page_size();
+MEMPROBE_SHARED size_t page_size();
 // `length` rounded up to whole units; what is beyond the address space stays at its top.
-size_t round_up(size_t length, size_t unit);
+MEMPROBE_SHARED size_t round_up(size_t length, size_t unit);
 // [address, address + length) rounded out to pages of this size; an end beyond the address space stays at its top.
 blocks::Extent pages(const void* address, size_t length, size_t unit = page_size());
 
-Failure not_owned(const char* what);
+MEMPROBE_SHARED Failure not_owned(const char* what);
 
 // All of it is mapped by us, or lies in one block of ours. The caller holds the lock.
-bool owns(uintptr_t start, size_t length);
+MEMPROBE_SHARED bool owns(uintptr_t start, size_t length);
 
 // Records a mapping that the kernel has just made.
-void record(const Range& range);
+MEMPROBE_SHARED void record(const Range& range);
 
 // Memory on its way out: taken from the books before the call that gives it away, put back if that call fails (as far
 // as it is there: a call that fails half-way may have unmapped some of it).
-class Transit {
+class MEMPROBE_SHARED Transit {
  public:
   Transit() = default;
   Transit(const Transit&) = delete;
@@ -58,7 +58,7 @@ class Transit {
 };
 
 // Memory that must not change hands as long as this lives. Any address may be pinned; only ours needs it.
-class Pin {
+class MEMPROBE_SHARED Pin {
  public:
   Pin() = default;
   Pin(const Pin&) = delete;

@@ -6,11 +6,19 @@
 #include <map>
 #include <vector>
 
+#include "../bind/shared.h"
+
 namespace memprobe::guard {
 
 enum class Origin { Mmap, Break };
 
-struct Range {
+// A numa_alloc* call's result and the size that was asked of it: what numa_free wants. Parts of it remember the whole.
+struct NumaBlock {
+  uintptr_t start = 0;
+  size_t size = 0;
+};
+
+struct MEMPROBE_SHARED Range {
   uintptr_t start = 0;
   uintptr_t end = 0;
   int prot = 0;
@@ -18,11 +26,12 @@ struct Range {
   size_t unit = 0;       // the size of its pages, which the kernel rounds to
   bool file = false;     // a descriptor stands behind it, so it can be truncated
   bool guarded = false;  // MADV_GUARD_INSTALL: an access is a signal, whatever prot says
+  NumaBlock numa = {};
 
   bool accessible() const;
 };
 
-class Ranges {
+class MEMPROBE_SHARED Ranges {
  public:
   // Every byte of [start, end) is ours.
   bool covers(uintptr_t start, uintptr_t end) const;

@@ -1,0 +1,49 @@
+// The second module, linked with libnuma. memprobe.node is loaded first: both share the guard's books.
+//   { libnuma, unsafe, constants, masks, Bitmask, describe() }
+#include "../bind/module.h"
+#include "topics.h"
+
+namespace memprobe::numa {
+namespace {
+
+Napi::Value describe(const Napi::CallbackInfo& info) { return bind::describe(info.Env(), topics); }
+
+bitmask* copy_of(const bitmask* mask) {
+  bitmask* copy = numa_bitmask_alloc(static_cast<unsigned>(mask->size));
+  copy_bitmask_to_bitmask(const_cast<bitmask*>(mask), copy);
+  return copy;
+}
+
+bitmask* copy_of(nodemask_t* mask) {
+  bitmask* copy = numa_bitmask_alloc(NUMA_NUM_NODES);
+  copy_nodemask_to_bitmask(mask, copy);
+  return copy;
+}
+
+// libnuma's variables, as they were when it was loaded.
+Napi::Object masks(Napi::Env env) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("numa_all_nodes_ptr", wrap(env, copy_of(numa_all_nodes_ptr), true));
+  object.Set("numa_nodes_ptr", wrap(env, copy_of(numa_nodes_ptr), true));
+  object.Set("numa_no_nodes_ptr", wrap(env, copy_of(numa_no_nodes_ptr), true));
+  object.Set("numa_all_cpus_ptr", wrap(env, copy_of(numa_all_cpus_ptr), true));
+  object.Set("numa_all_nodes", wrap(env, copy_of(&numa_all_nodes), true));
+  object.Set("numa_no_nodes", wrap(env, copy_of(&numa_no_nodes), true));
+  return object;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Bitmask", define_class(env));
+  exports.Set("libnuma", bind::functions(env, topics, &bind::Entry::guarded));
+  exports.Set("unsafe", bind::functions(env, topics, &bind::Entry::unguarded));
+  exports.Set("constants", bind::constants(env, topics));
+  exports.Set("masks", masks(env));
+  exports.Set("describe", Napi::Function::New(env, describe, "describe"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(memprobe_numa, init)
+
+}  // namespace memprobe::numa

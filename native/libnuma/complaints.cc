@@ -1,0 +1,107 @@
+#include "complaints.h"
+
+#include <numa.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace memprobe::numa {
+namespace {
+
+// get_mempolicy asks for no privilege: where it is EPERM, somebody filters.
+bool filtered() { return syscall(SYS_get_mempolicy, nullptr, nullptr, 0UL, nullptr, 0UL) == -1 && errno == EPERM; }
+
+std::string text_of(int number, const char* inner) {
+  std::array<char, 128> buffer{};
+  const std::string text = strerror_r(number, buffer.data(), buffer.size());
+  return inner == nullptr ? text : text + " (" + inner + ")";
+}
+
+}  // namespace
+
+std::atomic<int> exit_on_error = 0;
+std::atomic<int> exit_on_warn = 0;
+
+Complaints& complaints() {
+  thread_local Complaints said;
+  return said;
+}
+
+void Complaints::warn(const char* text) {
+  const size_t length = std::strlen(warning.data());
+  std::snprintf(warning.data() + length, warning.size() - length, "%s%s", length == 0 ? "" : "; ", text);
+  for (char& c : warning) {  // libnuma's lines end with a newline here and there
+    if (c == '\n') c = ' ';
+  }
+  for (size_t end = std::strlen(warning.data()); end > 0 && warning[end - 1] == ' '; end--) warning[end - 1] = '\0';
+}
+
+Failure Complaints::failure() const {
+  if (failed()) return number != 0 ? explain(number, error.data()) : fail("ERR_MEMPROBE_NUMA", error.data());
+  if (warned() && exit_on_warn != 0) return fail("ERR_MEMPROBE_NUMA", warning.data());
+  return {};
+}
+
+Failure explain(int number, const char* inner) {
+  Failure failure{.number = number, .message = text_of(number, inner)};
+  if (number == ENOSYS) {
+    return fail("ERR_MEMPROBE_UNSUPPORTED", "this kernel has no NUMA (CONFIG_NUMA), or a seccomp filter hides it");
+  }
+  if (number == EPERM && filtered()) {
+    failure.message += "; a seccomp filter refuses the NUMA calls, as containers' do to who lacks CAP_SYS_NICE "
+                       "(docker run --cap-add SYS_NICE)";
+  }
+  return failure;
+}
+
+void emit_warning(napi_env env) {
+  Complaints& said = complaints();
+  napi_value pending = nullptr;
+  bool is_pending = false;
+  napi_is_exception_pending(env, &is_pending);
+  if (is_pending) napi_get_and_clear_last_exception(env, &pending);
+  napi_value global = nullptr;
+  napi_value process = nullptr;
+  napi_value emit = nullptr;
+  napi_value argv[2] = {};
+  const bool ready = napi_get_global(env, &global) == napi_ok &&
+                     napi_get_named_property(env, global, "process", &process) == napi_ok &&
+                     napi_get_named_property(env, process, "emitWarning", &emit) == napi_ok &&
+                     napi_create_string_utf8(env, said.warning.data(), NAPI_AUTO_LENGTH, &argv[0]) == napi_ok &&
+                     napi_create_string_utf8(env, "LibnumaWarning", NAPI_AUTO_LENGTH, &argv[1]) == napi_ok;
+  if (ready) napi_call_function(env, process, emit, 2, argv, nullptr);
+  said.clear();
+  if (pending != nullptr) napi_throw(env, pending);
+}
+
+}  // namespace memprobe::numa
+
+// --- what libnuma calls -------------------------------------------------------------------------------------------
+// Its own are weak: these take their place because this addon is what loads it.
+
+extern "C" [[gnu::visibility("default")]] void numa_error(char* where) {
+  const int number = errno;
+  auto& said = memprobe::numa::complaints();
+  // Of a preference for several nodes libnuma complains, up to 2.0.16, by the name of its own source file: it is fine.
+  const size_t length = std::strlen(where);
+  const bool own_file = length > 2 && std::strcmp(where + length - 2, ".c") == 0;
+  if (!said.failed() && !own_file) {
+    said.number = number;
+    std::snprintf(said.error.data(), said.error.size(), "%s", where);
+  }
+  errno = number;
+}
+
+extern "C" [[gnu::visibility("default"), gnu::format(printf, 2, 3)]] void numa_warn(int, char* format, ...) {
+  const int number = errno;
+  std::array<char, 256> text{};
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  va_end(arguments);
+  memprobe::numa::complaints().warn(text.data());
+  errno = number;
+}

@@ -1,0 +1,39 @@
+// What libnuma complains of. In C it writes to standard error, or ends the process; here it becomes the exception of the
+// call that caused it (numa_error), or a process.emitWarning (numa_warn).
+#pragma once
+
+#include <node_api.h>
+
+#include <array>
+#include <atomic>
+
+#include "../bind/failure.h"
+
+namespace memprobe::numa {
+
+// Of the libnuma call that this thread is in.
+struct Complaints {
+  int number = 0;                     // errno when it said so
+  std::array<char, 128> error = {};   // the inner call that failed; empty: none
+  std::array<char, 512> warning = {};
+
+  void clear() { *this = {}; }
+  bool failed() const { return error[0] != '\0'; }
+  bool warned() const { return warning[0] != '\0'; }
+  // One more warning, in a sentence of its own.
+  void warn(const char* text);
+  Failure failure() const;
+};
+Complaints& complaints();
+
+// libnuma's numa_exit_on_error and numa_exit_on_warn, as ours have them: they never reach libnuma, which would exit.
+extern std::atomic<int> exit_on_error;
+extern std::atomic<int> exit_on_warn;
+
+// What an errno of the NUMA system calls means where it comes from a container or a kernel without NUMA.
+Failure explain(int number, const char* inner = nullptr);
+
+// The warnings of the call that has just run, through process.emitWarning. An exception that is pending stays so.
+void emit_warning(napi_env env);
+
+}  // namespace memprobe::numa
