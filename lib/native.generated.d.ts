@@ -75,6 +75,9 @@ export interface Libc {
   readonly move_pages: (pid: number, pages: BigUint64Array | readonly Address[], nodes: Int32Array | readonly number[] | null, flags: number) => Int32Array;
   readonly migrate_pages: (pid: number, from: NodeMask, to: NodeMask) => number;
   readonly set_mempolicy_home_node: (addr: Address, length: number, homeNode: number, flags: number) => void;
+  readonly mtrace_log: (oddities: number) => object;
+  readonly mtrace_log_read: (log: object, fd: number, length: number) => { lines: number; bytes: number; operations: number; failed: number; malformed: number; unknownFrees: number; duplicates: number; started: boolean; ended: boolean; cut: boolean; atEnd: boolean; sites: string[]; oddities: { operation: string; address: bigint; line: number; site: number }[] };
+  readonly mtrace_log_blocks: (log: object) => { address: BigUint64Array; size: Float64Array; line: Float64Array; site: Uint32Array };
 }
 
 /** The calls that can block, on the thread pool. */
@@ -109,6 +112,8 @@ export interface Promises {
   readonly move_pages: (pid: number, pages: BigUint64Array | readonly Address[], nodes: Int32Array | readonly number[] | null, flags: number) => Promise<Int32Array>;
   readonly migrate_pages: (pid: number, from: NodeMask, to: NodeMask) => Promise<number>;
   readonly set_mempolicy_home_node: (addr: Address, length: number, homeNode: number, flags: number) => Promise<void>;
+  readonly mtrace_log_read: (log: object, fd: number, length: number) => Promise<{ lines: number; bytes: number; operations: number; failed: number; malformed: number; unknownFrees: number; duplicates: number; started: boolean; ended: boolean; cut: boolean; atEnd: boolean; sites: string[]; oddities: { operation: string; address: bigint; line: number; site: number }[] }>;
+  readonly mtrace_log_blocks: (log: object) => Promise<{ address: BigUint64Array; size: Float64Array; line: Float64Array; site: Uint32Array }>;
 }
 
 export interface Constants {

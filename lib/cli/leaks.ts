@@ -1,6 +1,7 @@
 /** `memprobe leaks`: what was not freed, from a log of mtrace or of a program that it runs under trace. */
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
+import { formatBytes } from '../explain/format.js';
 import { findLeaks, type LeakReport, readMtrace, renderLeaks, symbolize } from '../mtrace/index.js';
 import { MtraceError } from '../mtrace/errors.js';
 import { CliError, describeError, parseCount } from './errors.js';
@@ -72,7 +73,7 @@ async function analyse(
 ): Promise<LeakReport> {
   const trace = await readMtrace(log, {
     signal,
-    progress: (_, lines) => progress.step(`read ${lines.toLocaleString('en-US')} lines`),
+    progress: (bytes) => progress.step(`read ${formatBytes(bytes)}`),
   }).catch((error: unknown) => {
     throw badLog(log, error);
   });

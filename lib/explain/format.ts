@@ -30,9 +30,10 @@ export function bar(fraction: number, width: number): string {
   return text === '' && fraction > 0 ? '▏' : text;
 }
 
-/** `1 thread`, `8 threads`. */
+/** `1 thread`, `8,000 threads`; without Intl, which takes 20 ms to load. */
 export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`;
+  const digits = String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+  return `${digits} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** Cut in the middle: both ends of a path tell something. */

@@ -5,14 +5,9 @@
  */
 export { MtraceError, type MtraceErrorCode } from './errors.js';
 export { findLeaks, type LeakReport, type LeakSite, NO_CALLER } from './leaks.js';
-export type { Oddity } from './parser.js';
-export {
-  type LiveBlock,
-  type LogSource,
-  type ParseOptions,
-  parseMtrace,
-  readMtrace,
-  type Trace,
-} from './read.js';
+export type { Leftover, LiveBlock, SiteTotal } from './leftover.js';
+export { parseMtrace, readMtrace } from './read.js';
 export { type LeakRenderOptions, renderLeaks } from './render.js';
+export type { LogSource } from './source.js';
 export { parseSite, type SitePlace, symbolize, type SymbolizeOptions } from './symbolize.js';
+export type { Oddity, ParseOptions, Trace } from './trace.js';

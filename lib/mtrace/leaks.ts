@@ -1,6 +1,5 @@
 /** What was not freed, by call site. Pure. */
-import type { Oddity } from './parser.js';
-import type { LiveBlock, Trace } from './read.js';
+import type { Oddity, Trace } from './trace.js';
 
 /** The blocks of one call site that were not freed. */
 export interface LeakSite {
@@ -52,24 +51,10 @@ export function findLeaks(trace: Trace): LeakReport {
   const { unknownFrees, partial, reasons, oddities, duplicates, failed, lines, operations, ended } = trace;
   return {
     leaked: { blocks: trace.live.blocks, bytes: trace.live.bytes },
-    sites: [...groupBySite(trace.live)].sort(
-      (a, b) => b.bytes - a.bytes || b.blocks - a.blocks || a.first - b.first,
-    ),
+    sites: trace.live
+      .sites()
+      .map((total) => ({ ...total, site: total.site || NO_CALLER }))
+      .sort((a, b) => b.bytes - a.bytes || b.blocks - a.blocks || a.first - b.first),
     ...{ unknownFrees, partial, reasons, notes: [], oddities, duplicates, failed, lines, operations, ended },
   };
-}
-
-function groupBySite(blocks: Iterable<LiveBlock>): Iterable<LeakSite> {
-  const sites = new Map<string, LeakSite>();
-  for (const { site, size, line } of blocks) {
-    const found = sites.get(site) ?? {
-      ...{ site: site || NO_CALLER, blocks: 0, bytes: 0, first: line, last: line },
-    };
-    found.blocks++;
-    found.bytes += size;
-    found.first = Math.min(found.first, line);
-    found.last = Math.max(found.last, line);
-    sites.set(site, found);
-  }
-  return sites.values();
 }

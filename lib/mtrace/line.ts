@@ -51,7 +51,6 @@ export class Line {
   caller = NO_SITE;
   high = 0;
   low = 0;
-  isNull = false;
   /** Bytes; of operations that have one. */
   size = 0;
 
@@ -69,6 +68,10 @@ export class Line {
 
   reset(): void {
     this.#nextBracket = 0;
+  }
+
+  get isNull(): boolean {
+    return this.high === 0 && this.low === 0;
   }
 
   /** Reads the line that begins here; the answer is where the next one does, or 0 where this one is not of mtrace's. */
@@ -98,7 +101,6 @@ export class Line {
     const next = this.#lineEnd(isSized ? this.#size(address) : address);
     if (address === 0 || next === 0) return 0;
     this.operation = operation;
-    this.isNull = this.#bytes[at + 2] === NIL[0];
     return next;
   }
 

@@ -5,16 +5,7 @@
  * quarter of the slots are in use once it has grown, and nothing is left behind by what was freed.
  */
 
-/** One allocated block. */
-export interface Block {
-  address: bigint;
-  /** Bytes asked for. */
-  size: number;
-  /** The number of its call site. */
-  site: number;
-  /** The line of the log that allocated it, counted from 1. */
-  line: number;
-}
+import type { Columns } from './leftover.js';
 
 const FIRST_SLOTS = 1 << 12;
 
@@ -59,24 +50,24 @@ export class LiveBlocks {
     return true;
   }
 
-  /** In no order. */
-  *[Symbol.iterator](): Generator<Block> {
-    for (let slot = 0; slot <= this.#mask; slot++) {
-      const site = (this.#keys[slot * KEY + SITE] ?? 0) - 1;
+  /** All of them, in no order. */
+  columns(): Columns {
+    const columns = {
+      address: new BigUint64Array(this.#count),
+      size: new Float64Array(this.#count),
+      line: new Float64Array(this.#count),
+      site: new Uint32Array(this.#count),
+    };
+    for (let slot = 0, i = 0; i < this.#count; slot++) {
+      const [key, value] = [slot * KEY, slot * VALUE];
+      const site = (this.#keys[key + SITE] ?? 0) - 1;
       if (site < 0) continue;
-      const address = joinAddress(this.#keys[slot * KEY + HIGH] ?? 0, this.#keys[slot * KEY + LOW] ?? 0);
-      const [size, line] = [this.#values[slot * VALUE + SIZE] ?? 0, this.#values[slot * VALUE + LINE] ?? 0];
-      yield { address, size, site, line };
+      columns.address[i] = joinAddress(this.#keys[key + HIGH] ?? 0, this.#keys[key + LOW] ?? 0);
+      columns.size[i] = this.#values[value + SIZE] ?? 0;
+      columns.line[i] = this.#values[value + LINE] ?? 0;
+      columns.site[i++] = site;
     }
-  }
-
-  /** Sizes in bytes, of all blocks together. */
-  get bytes(): number {
-    let bytes = 0;
-    for (let slot = 0; slot <= this.#mask; slot++) {
-      if (this.#keys[slot * KEY + SITE] !== 0) bytes += this.#values[slot * VALUE + SIZE] ?? 0;
-    }
-    return bytes;
+    return columns;
   }
 
   /** The slot of this address, or the empty one where it would go. */

@@ -12,31 +12,17 @@
  * The address in brackets is relative to where the object is loaded; what glibc could not find out of
  * `object:(symbol+offset)` is missing. `= End` is written by muntrace() only, not at a program's end.
  */
-import { emptyLog, notMtrace } from './errors.js';
+import { emptyLog } from './errors.js';
 import { BANG, END, END_MARK, LESS, Line, MINUS, PLUS, START_MARK } from './line.js';
 import { Lines } from './lines.js';
 import { joinAddress, LiveBlocks } from './live.js';
 import { Sites } from './sites.js';
+import { type Counts, expectLog, HEAD, type Oddity, PATIENCE } from './trace.js';
 
-/** What the log says that cannot be: a free of what was not allocated, or an allocation where a block still is. */
-export interface Oddity {
-  kind: 'unknown-free' | 'duplicate';
-  /** The call that it happened in. */
-  call: 'malloc' | 'free' | 'realloc';
-  address: bigint;
-  /** The line of the log, counted from 1. */
-  line: number;
-  /** The call site as the log has it; empty where it has none. */
-  site: string;
-}
-
-/** A file whose first MiB holds nothing of mtrace's is not read to its end. */
-const PATIENCE = 1 << 20;
-const HEAD = 256;
 const NEWLINE = 0x0a;
 
 /** Fed with chunks that may end anywhere; memory grows with the live blocks and the distinct call sites only. */
-export class MtraceParser {
+export class MtraceParser implements Counts {
   readonly live = new LiveBlocks();
   readonly sites = new Sites();
   /** Lines read so far, and bytes. */
@@ -107,8 +93,7 @@ export class MtraceParser {
   }
 
   #expectLog(): void {
-    if (this.operations > 0 || this.started) return;
-    throw notMtrace(this.#head.subarray(0, Math.min(HEAD, this.bytes)));
+    expectLog(this, this.#head.subarray(0, Math.min(HEAD, this.bytes)));
   }
 
   /** Whole lines only. */

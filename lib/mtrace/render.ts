@@ -4,8 +4,8 @@ import pico from 'picocolors';
 import { bar, count, formatBytes, formatShare, shorten } from '../explain/format.js';
 import { wrap } from '../explain/wrap.js';
 import type { LeakReport, LeakSite } from './leaks.js';
-import type { Oddity } from './parser.js';
 import { parseSite } from './symbolize.js';
+import type { Oddity } from './trace.js';
 
 export interface LeakRenderOptions {
   /** Width of the screen in characters. */

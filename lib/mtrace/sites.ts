@@ -83,6 +83,11 @@ export class Sites {
     return number;
   }
 
+  /** All of them, by number. */
+  texts(): string[] {
+    return Array.from({ length: this.count }, (_, number) => this.text(number));
+  }
+
   /** As it stands in the log, without the leading `@`; empty for calls without a known caller. */
   text(number: number): string {
     const [start = 0, end = start] = this.#starts.slice(number, number + 2);

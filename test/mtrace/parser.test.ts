@@ -1,11 +1,11 @@
 /** The log's language, line by line. */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { inspect } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MtraceError, type Oddity, parseMtrace, readMtrace } from '../../lib/mtrace/index.js';
+import { anyLog, cutAt, outcome } from './logs.js';
 import { findings } from './support.js';
 
 const bytes = (...lines: string[]) => Buffer.from(lines.map((line) => `${line}\n`).join(''));
@@ -211,45 +211,13 @@ describe('what is no log', () => {
   });
 });
 
-/** Lines of mtrace, nearly such lines, and rubbish. */
-const anyLine = fc.oneof(
-  fc.constantFrom('= Start', '= End', '', '@ ', '@ a:[0x115c]', '@ [0x1] + ', '] + 0x1 0x1'),
-  fc.string({ unit: 'binary' }),
-  fc
-    .tuple(
-      fc.constantFrom('', '@ a.so:[0x115c] ', '@ b c.so:(f+1)[0x2] ', '@ a.so:[0x115c] b.so:[0x2222] '),
-      fc.constantFrom('+', '-', '<', '>', '!', '?'),
-      fc.constantFrom('0x1000', '0x2000', '0x3000', '(nil)', '0x', '0xfffffffffffffff0'),
-      fc.constantFrom('', ' 0x10', ' 0', ' 0x', '\r'),
-    )
-    .map(([site, operation, address, size]) => `${site}${operation} ${address}${size}`),
-);
-const anyStart = fc.constantFrom('', '', '', '= Start\n', '\x1f\x8b', '\x1f\x8b\x08');
-const anyLog = fc
-  .tuple(anyStart, fc.array(anyLine, { maxLength: 60 }))
-  .map(([start, lines]) => Buffer.concat([Buffer.from(start, 'latin1'), Buffer.from(lines.join('\n'))]));
-
-function* cutAt(whole: Uint8Array, places: readonly number[]): Generator<Uint8Array> {
-  const cuts = [...places.map((place) => place % (whole.length + 1)), 0, whole.length].sort((a, b) => a - b);
-  for (let i = 1; i < cuts.length; i++) yield whole.subarray(cuts[i - 1], cuts[i]);
-}
-
-/** Without the iterator, which is a function. */
-const DEEP = { depth: 9, maxArrayLength: 1000, showHidden: false };
-
-const outcome = (source: Parameters<typeof findings>[0]) =>
-  findings(source).catch((error: unknown) => {
-    if (error instanceof MtraceError) return error.message;
-    throw error;
-  });
-
 describe('whatever comes', () => {
   test('only its own errors are thrown, and chunk boundaries make no difference', async () => {
     await fc.assert(
       fc.asyncProperty(anyLog, fc.array(fc.nat(5000), { maxLength: 20 }), async (whole, places) => {
-        const at = await outcome(whole);
-        const cut = await outcome(cutAt(whole, places));
-        expect(inspect(cut, DEEP)).toBe(inspect(at, DEEP));
+        const at = await outcome((options) => parseMtrace(whole, options));
+        const cut = await outcome((options) => parseMtrace(cutAt(whole, places), options));
+        expect(cut).toEqual(at);
       }),
       { numRuns: 400 },
     );
