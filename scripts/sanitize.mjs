@@ -1,0 +1,108 @@
+// npm run test:sanitize: the addon with the address and undefined-behaviour sanitizers under the whole test suite, and
+// the guard's own unit tests under both, the thread sanitizer and valgrind. Fails on any report of any process.
+// Arguments go to vitest: npm run test:sanitize -- test/libc
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const SANITIZE = 'address,undefined';
+/** The SIGBUS test goes on where it was interrupted, so the registers must be exact there. */
+const VALGRIND = [
+  'valgrind',
+  '-q',
+  '--error-exitcode=9',
+  '--leak-check=full',
+  '--fair-sched=yes',
+  '--vex-iropt-register-updates=allregs-at-mem-access',
+  '--suppressions=test/native/valgrind.supp',
+];
+const failed = [];
+
+const say = (text) => console.log(`sanitize: ${text}`);
+const has = (command) => spawnSync('sh', ['-c', 'command -v "$1"', 'sh', command]).status === 0;
+
+function part(name, command, args, env = {}) {
+  say(`${name} …`);
+  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  say(`${name}: ${status === 0 ? 'passed' : 'FAILED'}`);
+  if (status !== 0) failed.push(name);
+  return status === 0;
+}
+
+/** Where it is missing and this is root, apt brings it, as the set-up does with libnuma. */
+function hasValgrind() {
+  if (has('valgrind')) return true;
+  const apt = ['install', '-y', '--no-install-recommends', 'valgrind'];
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (process.getuid?.() === 0 && has('apt-get')) {
+    const install = () => spawnSync('apt-get', apt, { env, stdio: 'ignore' }).status === 0;
+    if (install()) return true;
+    spawnSync('apt-get', ['update'], { env, stdio: 'ignore' });
+    if (install()) return true;
+  }
+  say('valgrind is missing and cannot be installed here, its part is SKIPPED: apt-get install valgrind');
+  return false;
+}
+
+function testGuard() {
+  const guard = 'scripts/guard-test.mjs';
+  const node = process.execPath;
+  part('guard under address,undefined', node, [guard, '--sanitize', SANITIZE], {
+    ASAN_OPTIONS: 'detect_leaks=1',
+  });
+  part('guard under thread', node, [guard, '--sanitize', 'thread']);
+  if (hasValgrind()) part('guard under valgrind', node, [guard, '--', ...VALGRIND]);
+}
+
+const runtime = (name) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
+
+/** Reports go to files: those of a test's children would be lost, and one in passing must not pass. */
+function testSuite(reports) {
+  const log = `log_path=${join(reports, 'report')}`;
+  return part(
+    'suite under address,undefined',
+    'npx',
+    ['vitest', 'run', '--testTimeout=120000', ...process.argv.slice(2)],
+    {
+      MEMPROBE_ADDON: resolve('build/sanitize/Release/memprobe.node'),
+      MEMPROBE_SANITIZED: SANITIZE,
+      LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
+      // Leaks: Node leaves much to the end of the process; test/leak.test.ts looks for ours. The order: a test may
+      // preload more.
+      ASAN_OPTIONS: `detect_leaks=0:verify_asan_link_order=0:allocator_may_return_null=1:${log}`,
+      UBSAN_OPTIONS: `print_stacktrace=1:${log}`,
+    },
+  );
+}
+
+function showReports(reports) {
+  const files = readdirSync(reports);
+  for (const file of files) console.log(`--- ${file}\n${readFileSync(join(reports, file), 'utf8')}`);
+  say(`${files.length} sanitizer reports`);
+  if (files.length > 0) failed.push('sanitizer reports');
+}
+
+testGuard();
+if (
+  part('sanitizer build', 'npx', [
+    'cmake-js',
+    'compile',
+    '--out',
+    'build/sanitize',
+    `--CDSANITIZE=${SANITIZE}`,
+  ])
+) {
+  const reports = mkdtempSync(join(tmpdir(), 'memprobe-sanitize-'));
+  try {
+    testSuite(reports);
+    showReports(reports);
+  } finally {
+    rmSync(reports, { recursive: true });
+  }
+}
+if (failed.length > 0) say(`FAILED: ${failed.join(', ')}`);
+process.exitCode = failed.length > 0 ? 1 : 0;
