@@ -8,6 +8,7 @@ import { collect } from '../explain/collect.js';
 import { attributeSlowly } from '../explain/index.js';
 import type { Insider } from '../explain/insider.js';
 import type { Explanation } from '../explain/schema.js';
+import { noteOfDescendants } from './descendants.js';
 import { CliError, describeError } from './errors.js';
 import type { ExplainFlags } from './flags.js';
 import { Host } from './host.js';
@@ -88,6 +89,8 @@ async function look(child: ChildProcess, host: Host, flags: ExplainFlags, print:
       snapshot.notes.push(
         'the program did not answer from inside: it is no Node program, or its event loop is blocked',
       );
+    const others = await noteOfDescendants(child.pid);
+    if (others !== undefined) snapshot.notes.unshift(others);
     print(await attributeSlowly(snapshot), flags);
   } catch (error) {
     // The program matters more than its explanation: it goes on, and its exit code is the command's.

@@ -7,12 +7,18 @@ export function canAsk(): boolean {
 
 /** Asks on standard error, so that standard output holds the answer alone. No is the default. */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const ended = new AbortController(); // at the end of input, where a question would wait for ever
   const lines = createInterface({
     input: process.stdin,
     output: process.stderr,
   });
+  // In the terminal's raw mode Ctrl-C is a key: make it the signal that it is elsewhere.
+  lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  lines.once('close', () => ended.abort());
   try {
-    const answer = await lines.question(`${question} [y/N] `, { signal });
+    const answer = await lines.question(`${question} [y/N] `, {
+      signal: AbortSignal.any([signal, ended.signal]),
+    });
     return /^y(es)?$/i.test(answer.trim());
   } catch {
     process.stderr.write('\n');

@@ -29,7 +29,7 @@ export function explainCommand(): Command {
       '--attach',
       'open its inspector for a moment (SIGUSR1), to tell Buffers and heap spaces apart; without asking',
     )
-    .option('--no-attach', 'only look at it from outside')
+    .option('--no-attach', 'only look at it from outside (of the two, the last counts)')
     .option('--trim', 'run malloc_trim there, and measure what it gives back')
     .option('--after <seconds>', 'when to explain a started program, unless it ends before', parseSeconds, 5)
     .option('--json', 'the documented JSON instead of text')
@@ -44,6 +44,9 @@ async function run(words: string[], flags: ExplainFlags, command: Command): Prom
     command.error('error: give either --pid or a program to start', {
       exitCode: 2,
     });
+  const [first = ''] = words;
+  if (/^\d+$/.test(first))
+    command.error(`error: to explain process ${first}: memprobe explain --pid ${first}`, { exitCode: 2 });
   if (words.length > 0) return explainChild(words, flags, print);
   const progress = new Progress();
   try {

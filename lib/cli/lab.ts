@@ -4,7 +4,7 @@ import type { Lab } from '../lab/bench.js';
 import { labs } from '../lab/labs.js';
 import { renderReport } from '../lab/render.js';
 import { runLab } from '../lab/run.js';
-import { CliError } from './errors.js';
+import { interruptible } from './interrupt.js';
 import { Progress, screen } from './screen.js';
 
 interface LabFlags {
@@ -43,17 +43,10 @@ function list({ json }: LabFlags): void {
 
 /** Ctrl-C ends the lab's process too, and removes its files. */
 async function report(lab: Lab, { json }: LabFlags): Promise<void> {
-  const interrupt = new AbortController();
-  const stop = () => interrupt.abort(new CliError('ERR_MEMPROBE_INTERRUPTED', `interrupted: ${lab.name}`));
-  const progress = new Progress();
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  try {
+  const found = await interruptible(`interrupted: ${lab.name}`, async (signal) => {
+    const progress = new Progress();
     progress.step(`the lab ${lab.name} is running`);
-    const found = await runLab(lab, { signal: interrupt.signal });
-    progress.done();
-    process.stdout.write(json ? `${JSON.stringify(found, undefined, 2)}\n` : renderReport(found, screen()));
-  } finally {
-    progress.done();
-    process.off('SIGINT', stop).off('SIGTERM', stop);
-  }
+    return runLab(lab, { signal }).finally(() => progress.done());
+  });
+  process.stdout.write(json ? `${JSON.stringify(found, undefined, 2)}\n` : renderReport(found, screen()));
 }

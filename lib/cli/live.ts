@@ -7,6 +7,7 @@ import type { Explanation } from '../explain/schema.js';
 import { canAsk, confirm } from './confirm.js';
 import { CliError } from './errors.js';
 import type { ExplainFlags } from './flags.js';
+import { interruptible } from './interrupt.js';
 import type { Progress } from './screen.js';
 
 /** Ctrl-C and errors on the way leave no inspector open. */
@@ -23,29 +24,24 @@ export async function explainLive(
         progress: progress.step,
       }),
     );
-  const interrupt = new AbortController();
-  const stop = () =>
-    interrupt.abort(
-      new CliError('ERR_MEMPROBE_INTERRUPTED', `interrupted: process ${pid} was left as it was`),
-    );
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  try {
-    const { signal } = interrupt;
+  return interruptible(`interrupted: process ${pid} was left as it was`, async (signal) => {
     const inside = await wantsAttach(pid, flags, signal);
-    return inside ? await fromInside(pid, flags, progress, signal) : await fromOutside(pid, flags, progress);
-  } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
-  }
+    const explanation = inside
+      ? fromInside(pid, flags, progress, signal)
+      : fromOutside(pid, flags, progress, signal);
+    return explanation.finally(() => progress.done());
+  });
 }
 
 async function fromOutside(
   pid: number,
   { trim, attach: wanted }: ExplainFlags,
   progress: Progress,
+  signal: AbortSignal,
 ): Promise<Explanation> {
   if (trim)
     throw new CliError('ERR_MEMPROBE_NOT_ATTACHED', '--trim has to run inside the process: add --attach');
-  const snapshot = await collect(pid, { progress: progress.step });
+  const snapshot = await unlessAborted(collect(pid, { progress: progress.step }), signal);
   if (wanted === undefined && snapshot.v8) {
     snapshot.notes.push(
       'looked at from outside only: --attach tells Buffers from other malloc memory, and heap spaces apart',

@@ -24,7 +24,8 @@ Examples:
   memprobe run --malloc-debug -- node app.js       mtrace() and the hooks of memprobe/libc act there
   memprobe run --mcheck -- node app.js             ends the program where a block was written past or freed twice
   memprobe run --mtrace trace.log -- ./program     logs every allocation; memprobe leaks trace.log reads it
-The program's exit code or signal becomes the command's. What the program starts is checked too.`;
+The program's exit code or signal becomes the command's. What the program starts is checked, too; the log of --mtrace
+has the program's own calls alone.`;
 
 export function runCommand(): Command {
   return new Command('run')

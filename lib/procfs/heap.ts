@@ -103,8 +103,9 @@ const STRIDE = 2 + PARTS.length * FIELDS;
  * of ptrace(2)), ERR_INVALID_ARG_TYPE or ERR_OUT_OF_RANGE for a wrong `pid`.
  * @see malloc_info(3), malloc_trim(3), process_vm_readv(2), proc_pid_pagemap(5)
  */
-export async function readHeap({ pid = 'self' }: Pick<ProcessOptions, 'pid'> = {}): Promise<HeapReport> {
-  const file = processFile('pagemap', { pid });
+export async function readHeap(options: Pick<ProcessOptions, 'pid'> = {}): Promise<HeapReport> {
+  const file = processFile('pagemap', options);
+  const { pid = 'self' } = options;
   try {
     const table = await native.promises.walk_heap(pid === 'self' ? process.pid : pid);
     return { arenas: arenasOf(table), mmapped: mmappedOf(table), sizes: sizesOf(table) };

@@ -15,14 +15,18 @@ export interface ProcessOptions extends RootOptions {
 const MAX_PID = 2 ** 31 - 1;
 const CHUNK = 64 * 1024;
 
-/** /proc/PID/`name`. A wrong pid is a TypeError or RangeError with Node's codes. */
-export function processFile(name: string, { pid = 'self', root = '/proc' }: ProcessOptions = {}): ProcFile {
+/** /proc/PID/`name`. A wrong pid or option is a TypeError or RangeError with Node's codes. */
+export function processFile(name: string, options: ProcessOptions = {}): ProcFile {
+  checkOptions(options, ['pid', 'root']);
+  const { pid = 'self', root = '/proc' } = options;
   checkPid(pid);
   return { root, pid, name: `${pid}/${name}`, path: `${root}/${pid}/${name}` };
 }
 
 /** /proc/`name`. */
-export function systemFile(name: string, { root = '/proc' }: RootOptions = {}): ProcFile {
+export function systemFile(name: string, options: RootOptions = {}): ProcFile {
+  checkOptions(options, ['root']);
+  const { root = '/proc' } = options;
   return { root, name, path: `${root}/${name}` };
 }
 
@@ -74,6 +78,18 @@ async function readToEnd(handle: FileHandle): Promise<Uint8Array> {
     room = Buffer.alloc(CHUNK);
     used = 0;
   }
+}
+
+/** `readMaps(1234)` would otherwise be a look at oneself, and so would `{ PID: 1234 }`. */
+function checkOptions(options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    const message = `The "options" argument must be of type object. Received ${describe(options)}`;
+    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const message = `The property 'options.${unknown}' is unknown; there are ${known.join(', ')}`;
+  throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
 }
 
 function checkPid(pid: unknown): void {

@@ -1,5 +1,6 @@
 /** The command itself, as it is installed. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,13 +102,13 @@ describe('memprobe explain', () => {
     );
     const args = ['explain', '--pid', String(target.pid), '--attach', '--json'];
     const child = spawn(process.execPath, [CLI, ...args], { stdio: 'ignore' });
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    const ended = once(child, 'exit');
     let opened = 0;
     target.stderr?.setEncoding('utf8').on('data', (text: string) => {
       opened += text.split('Debugger listening').length - 1;
       child.kill('SIGINT');
     });
-    expect(await ended).toBe(1);
+    expect(await ended).toEqual([null, 'SIGINT']);
     // Were it still open, it would not be opened again.
     expect((await memprobe(args)).code).toBe(0);
     expect(opened).toBe(2);
@@ -152,6 +153,21 @@ describe('memprobe explain -- program', () => {
     expect(stdout.indexOf('resident')).toBeLessThan(stdout.indexOf('the end'));
   });
 
+  test('a program that runs the application in another process is said to, with the pid to ask for', async () => {
+    const app = 'console.log(process.pid); setTimeout(() => {}, 2500)';
+    const { stdout } = await memprobe([
+      'explain',
+      '--after',
+      '1',
+      '--',
+      'sh',
+      '-c',
+      `node -e "${app}"; true`,
+    ]);
+    const [pid = ''] = stdout.split('\n');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`the largest is node, .* --pid ${pid}\\b`));
+  });
+
   test('asks the workers of the program too', async () => {
     const program = `const { Worker } = require('worker_threads');
       const worker = new Worker('setTimeout(() => {}, 2500)', { eval: true });`;
@@ -184,6 +200,12 @@ describe('memprobe explain -- program', () => {
       console.log(JSON.stringify([seen, process.argv.length]));`;
     const { stdout } = await memprobe(['explain', '--', 'node', '-e', program]);
     expect(stdout.split('\n')[0]).toBe('[[],1]');
+  });
+
+  test('a number is taken for a forgotten --pid', async () => {
+    const { code, stderr } = await memprobe(['explain', '4321', '--attach']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('memprobe explain --pid 4321');
   });
 
   test('a program that cannot be started is an error', async () => {

@@ -13,6 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 interface Result {
   code: number | null;
+  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
 }
@@ -28,9 +29,9 @@ function memprobe(args: string[], env: NodeJS.ProcessEnv = {}, interrupt = false
   const running = () => readdirSync(directory).length > 0;
   const timer = setInterval(() => interrupt && running() && child.kill('SIGINT'), 20);
   return new Promise((resolve) =>
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       clearInterval(timer);
-      resolve({ code, ...result });
+      resolve({ code, signal, ...result });
     }),
   );
 }
@@ -93,8 +94,8 @@ describe('memprobe lab', () => {
   });
 
   test('Ctrl-C ends it with exit code 1 and leaves no file', async () => {
-    const { code, stderr, stdout } = await memprobe(['lab', 'malloc'], {}, true);
-    expect([code, stdout]).toEqual([1, '']);
+    const { code, signal, stderr, stdout } = await memprobe(['lab', 'malloc'], {}, true);
+    expect([code, signal, stdout]).toEqual([null, 'SIGINT', '']);
     expect(stderr).toContain('interrupted');
     expect(readdirSync(directory)).toEqual([]);
   });

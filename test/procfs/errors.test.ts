@@ -73,6 +73,18 @@ describe.each(Object.entries(readers))('%s', (_, read) => {
   });
 });
 
+describe('options that a reader does not know', () => {
+  it.each(Object.entries(readers))('%s names them, instead of reading something else', async (_, read) => {
+    // @ts-expect-error: no such option
+    await expect(read({ PID: 1 })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('options.PID'),
+    });
+    // @ts-expect-error: a pid is an option
+    await expect(read(1)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+  });
+});
+
 describe('an error of the kernel', () => {
   it('is explained for findMapping and for files of the whole machine, too', async () => {
     const child = await spawnWithMappings(2);

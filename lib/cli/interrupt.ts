@@ -1,0 +1,29 @@
+/** Ctrl-C in the midst of something that has to be cleaned up. */
+import { CliError } from './errors.js';
+import { endLike } from './run.js';
+
+/**
+ * Does work that SIGINT and SIGTERM abort. Once it has cleaned up, the command says `why` and ends by that very signal, as
+ * it would have without all this: a shell sees 130, or stops its loop.
+ */
+export async function interruptible<T>(why: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interrupt = new AbortController();
+  let received: NodeJS.Signals | undefined;
+  const stop = (name: NodeJS.Signals) => {
+    received ??= name;
+    interrupt.abort(new CliError('ERR_MEMPROBE_INTERRUPTED', why));
+  };
+  const ignore = () => process.off('SIGINT', stop).off('SIGTERM', stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    return await work(interrupt.signal);
+  } catch (error) {
+    if (received === undefined) throw error;
+    process.stderr.write(`memprobe: ${why}\n`);
+    ignore();
+    endLike({ code: null, signal: received });
+    process.exit();
+  } finally {
+    ignore();
+  }
+}
