@@ -58,8 +58,8 @@ Failure explain(long call, int error) {
     return {.number = EPERM, .message = "Operation not permitted; MPOL_MF_MOVE_ALL, other users' processes and nodes "
                                         "outside one's cpuset want CAP_SYS_NICE"};
   }
-  return {.number = EPERM, .message = "Operation not permitted; a seccomp filter refuses this call, as containers' do "
-                                      "to who lacks CAP_SYS_NICE (docker run --cap-add SYS_NICE)"};
+  return {.number = EPERM, .message = "Operation not permitted; a seccomp filter refuses this call, as container "
+                                      "profiles do without CAP_SYS_NICE (docker run --cap-add SYS_NICE)"};
 }
 
 template <class... A>
