@@ -15,6 +15,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   lab: async () => (await import('./lab.js')).labCommand(),
   run: async () => (await import('./run.js')).runCommand(),
   leaks: async () => (await import('./leaks.js')).leaksCommand(),
+  numa: async () => (await import('./numa.js')).numaCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),
 };
 
