@@ -1,4 +1,6 @@
 /** What was not freed, by call site. Pure. */
+import { basename } from 'node:path';
+import { parseSite } from './symbolize.js';
 import type { Oddity, Trace } from './trace.js';
 
 /** The blocks of one call site that were not freed. */
@@ -20,6 +22,14 @@ export interface LeakSite {
   last: number;
 }
 
+/** The blocks that one program or library allocated. */
+export interface LeakObject {
+  /** As the log names it; empty for callers that glibc knew no object of. */
+  object: string;
+  blocks: number;
+  bytes: number;
+}
+
 /** The documented answer of `memprobe leaks --json`; addresses stand there as hexadecimal strings. */
 export interface LeakReport {
   leaked: { blocks: number; bytes: number };
@@ -32,6 +42,8 @@ export interface LeakReport {
   reasons: string[];
   /** What hindered the names and lines, in words. */
   notes: string[];
+  /** The blocks by program or library, most bytes first. */
+  objects: LeakObject[];
   /** The first hundred frees of unknown addresses and duplicate allocations. */
   oddities: Oddity[];
   /** Allocations at addresses that had not been freed; threads race for the log, so there may be a few. */
@@ -49,12 +61,28 @@ export const NO_CALLER = 'unknown caller';
 
 export function findLeaks(trace: Trace): LeakReport {
   const { unknownFrees, partial, reasons, oddities, duplicates, failed, lines, operations, ended } = trace;
+  const sites = trace.live
+    .sites()
+    .map((total) => ({ ...total, site: total.site || NO_CALLER }))
+    .sort((a, b) => b.bytes - a.bytes || b.blocks - a.blocks || a.first - b.first);
   return {
     leaked: { blocks: trace.live.blocks, bytes: trace.live.bytes },
-    sites: trace.live
-      .sites()
-      .map((total) => ({ ...total, site: total.site || NO_CALLER }))
-      .sort((a, b) => b.bytes - a.bytes || b.blocks - a.blocks || a.first - b.first),
-    ...{ unknownFrees, partial, reasons, notes: [], oddities, duplicates, failed, lines, operations, ended },
+    ...{ sites, unknownFrees, partial, reasons, notes: [], objects: groupByObject(sites) },
+    ...{ oddities, duplicates, failed, lines, operations, ended },
   };
+}
+
+function groupByObject(sites: readonly LeakSite[]): LeakObject[] {
+  const objects = new Map<string, LeakObject>();
+  for (const { site, blocks, bytes } of sites) {
+    const object = parseSite(site)?.object ?? '';
+    const { blocks: blocksBefore, bytes: bytesBefore } = objects.get(object) ?? { blocks: 0, bytes: 0 };
+    objects.set(object, { object, blocks: blocksBefore + blocks, bytes: bytesBefore + bytes });
+  }
+  return [...objects.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+/** Whether that is Node's executable, with V8, libuv and OpenSSL inside. Addons are objects of their own. */
+export function isNode({ object }: LeakObject): boolean {
+  return /^node(js)?$/.test(basename(object));
 }

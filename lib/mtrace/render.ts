@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import pico from 'picocolors';
 import { bar, count, formatBytes, formatShare, shorten } from '../explain/format.js';
 import { wrap } from '../explain/wrap.js';
-import type { LeakReport, LeakSite } from './leaks.js';
+import { isNode, type LeakReport, type LeakSite } from './leaks.js';
 import { parseSite } from './symbolize.js';
 import type { Oddity } from './trace.js';
 
@@ -95,12 +95,34 @@ function details({ site, source, first, last }: LeakSite, { verbose, columns, pa
 
 function cautions(report: LeakReport, style: Style): string[] {
   const { columns, verbose, paint } = style;
-  const texts = [...report.reasons, ...strange(report), ...report.notes];
+  const texts = [...report.reasons, ...baseline(report), ...strange(report), ...report.notes];
   const lines = texts.flatMap((text) => wrap(text, columns, '  ! ')).map(paint.yellow);
   const list = verbose ? report.oddities.map((oddity) => shorten(tellOddity(oddity), columns)) : [];
   // Cautions never push the answer off the screen: they are cut, and --verbose has them in full.
   const shown = verbose ? lines : lines.slice(0, 6);
   return [...(shown.length > 0 ? [''] : []), ...shown, ...list];
+}
+
+/** Node frees little at its exit: without that said, every program seems to leak. */
+function* baseline({ objects }: LeakReport): Generator<string> {
+  const own = objects.find(isNode);
+  if (own === undefined) return;
+  const others = objects
+    .filter((object) => object !== own)
+    .slice(0, 3)
+    .map(
+      ({ object, blocks, bytes }) =>
+        `${nameOfObject(object)} ${count(blocks, 'block')}, ${formatBytes(bytes)}`,
+    );
+  yield (
+    `${count(own.blocks, 'block')} with ${formatBytes(own.bytes)} are of Node's own code, which leaves thousands behind ` +
+    'at every exit (see: memprobe leaks -- node -e 0)' +
+    (others.length > 0 ? `; of others: ${others.join('; ')}` : '')
+  );
+}
+
+function nameOfObject(object: string): string {
+  return object === '' ? 'unknown callers' : basename(object);
 }
 
 function* strange({ unknownFrees, duplicates, failed }: LeakReport): Generator<string> {

@@ -62,6 +62,13 @@ describe('memprobe leaks trace.log', () => {
     expect(report.partial).toBe(false);
   });
 
+  test('says the same where the addon cannot be loaded', async () => {
+    const log = file('plain.mt', gunzipSync(readFileSync(FIXTURE)));
+    const without = await leaks([log, '--json'], { MEMPROBE_ADDON: '/nonexistent/memprobe.node' });
+    expect(without).toEqual(await leaks([log, '--json']));
+    expect(JSON.parse(without.stdout).leaked.blocks).toBeGreaterThan(1000);
+  });
+
   test('a truncated log gives a partial result', async () => {
     const whole = gunzipSync(readFileSync(FIXTURE));
     const cut = file('cut.mt', whole.subarray(0, whole.length - 5));

@@ -1,4 +1,6 @@
 /** Names and lines for call sites of programs compiled here, so that the right answer is known. */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   findLeaks,
@@ -45,6 +47,22 @@ describe.skipIf(unless(TOOLS))('a program with debug information', () => {
     expect(hidden?.last).toBe((hidden?.first ?? 0) + 3);
     expect(Object.keys(hidden ?? {}).slice(0, 5)).toEqual(['site', 'symbol', 'source', 'blocks', 'bytes']);
   });
+
+  test.skipIf(unless({ objcopy: has('objcopy', '--version') }))(
+    'lines that were split off are found',
+    async () => {
+      const program = await compile(directory.path, 'split', PROGRAM, '-g', '-O0');
+      const debug = `${program}.debug`;
+      execFileSync('objcopy', ['--only-keep-debug', program, debug]);
+      execFileSync('objcopy', ['--strip-all', `--add-gnu-debuglink=${debug}`, program]);
+      const log = await traced(directory.path, 'split', program, []);
+      const sources = async () =>
+        (await symbolize(findLeaks(await readMtrace(log)))).sites.slice(0, 2).map(({ source }) => source);
+      expect(await sources()).toEqual([expect.stringMatching(/\.c:9$/), expect.stringMatching(/\.c:5$/)]);
+      rmSync(debug);
+      expect(await sources()).toEqual([undefined, undefined]);
+    },
+  );
 
   test('an object that is newer than the log is said', async () => {
     const program = await compile(directory.path, 'newer', PROGRAM, '-g');
@@ -106,6 +124,24 @@ describe('the text', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
     const blocks = [...text.matchAll(/% +(\d+) block/g)].reduce((sum, match) => sum + Number(match[1]), 0);
     expect(blocks).toBe(sites);
+  });
+
+  test('what Node itself left is told apart from what addons did', async () => {
+    const sites = [
+      'node:(_ZN4node5StartEv+1)[0x1111]',
+      '/opt/nodejs/bin/node:[0x2222]',
+      '/app/my.node:[0x3333]',
+    ];
+    const text = (own: string[]) => {
+      const lines = own.map((site, i) => `@ ${site} + 0x${i + 1}000 0x400\n`);
+      return parseMtrace(Buffer.from(`= Start\n${lines.join('')}`)).then((trace) =>
+        renderLeaks(findLeaks(trace)),
+      );
+    };
+    const shown = (await text(sites)).replace(/\s+/g, ' ');
+    expect(shown).toContain("1 block with 1.0 KiB are of Node's own code");
+    expect(shown).toContain('my.node 1 block, 1.0 KiB');
+    expect(await text(sites.slice(2))).not.toContain('Node');
   });
 
   test('with verbose each site is there, and the free of an unknown address as the script words it', async () => {
