@@ -30,7 +30,7 @@ export const TWO: Topology = {
 export const FOUR: Topology = {
   name: 'four',
   title: 'four nodes, two of them without CPUs, with uneven distances, huge pages and swap',
-  nodes: [{ cpus: '0-1', memory: 512 }, { cpus: '2-3', memory: 512 }, { memory: 512 }, { memory: 512 }],
+  nodes: [{ cpus: '0-1', memory: 512 }, { cpus: '2-3', memory: 512 }, { memory: 192 }, { memory: 384 }],
   distances: [
     [10, 21, 17, 28],
     [21, 10, 28, 17],
@@ -45,6 +45,12 @@ export const HOLES: Topology = {
   name: 'holes',
   title: 'a node without memory, a hole in the numbers and a node without CPUs',
   nodes: [{ cpus: '0-1', memory: 768 }, { cpus: '2-3' }, { memory: 256 }, { memory: 512 }],
+  distances: [
+    [10, 15, 20, 25],
+    [15, 10, 20, 30],
+    [20, 20, 10, 20],
+    [25, 30, 20, 10],
+  ],
   append: 'memmap=256M$768M',
 };
 

@@ -1,6 +1,7 @@
 /** What others say of this machine and of this process: numactl, numa_maps and /proc, read without memprobe. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 
 /** Its standard output; what it complains of goes to the machine's console. */
 export const output = (command: string, ...args: string[]): string =>
@@ -82,3 +83,8 @@ export function status(field: string, pid: number | 'self' = 'self'): string {
 
 export const sysfs = (path: string): string =>
   readFileSync(`/sys/devices/system/node/${path}`, 'latin1').trim();
+
+export function kernelIsAtLeast(major: number, minor: number): boolean {
+  const [first = 0, second = 0] = release().split('.').map(Number);
+  return first > major || (first === major && second >= minor);
+}
