@@ -3,7 +3,7 @@
  * `libc_malloc_debug.so.0` preloaded (since glibc 2.34). This says whether that is so here, and prepares the environment
  * of a program that is to be started so. It costs: calloc touches all its memory then, so resident memory can grow.
  */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { addonPath, native, UnsupportedError } from './native.js';
@@ -82,10 +82,19 @@ function preloaded(name: string): string {
   return path;
 }
 
+/** What the program would find out only when it runs, and then runs without a log. */
+function checkLog(path: string): void {
+  accessSync(dirname(path), constants.W_OK);
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined || (there.isFile() && there.nlink === 1)) return;
+  const message = `${path} can't take the log: only a regular file with a single name can; give another one`;
+  throw Object.assign(new Error(message), { code: 'ERR_MEMPROBE_BAD_FILE' });
+}
+
 /**
  * The whole environment for a program that is to run under `libc_malloc_debug.so.0`, of any language: `env` with
  * LD_PRELOAD extended. Throws `ERR_MEMPROBE_UNSUPPORTED` where the library is missing, and a system error (ENOENT, EACCES)
- * where the trace's directory can't be written. What the program starts inherits
+ * where the trace's directory can't be written, `ERR_MEMPROBE_BAD_FILE` where the trace would be no file. What the program starts inherits
  * the checks; only the program itself is traced.
  */
 export function mallocDebugEnvironment(options: MallocDebugOptions = {}): NodeJS.ProcessEnv {
@@ -96,7 +105,7 @@ export function mallocDebugEnvironment(options: MallocDebugOptions = {}): NodeJS
       'mcheck and mtrace cannot be combined: under mcheck glibc logs other addresses for frees than for allocations',
     );
   }
-  if (trace !== undefined) accessSync(dirname(resolve(trace)), constants.W_OK);
+  if (trace !== undefined) checkLog(resolve(trace));
   // memprobe_mtrace.so also makes an mtrace() that comes later bearable.
   const objects =
     mcheck === false

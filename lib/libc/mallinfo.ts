@@ -23,7 +23,10 @@ export const malloc_stats = native.libc.malloc_stats;
  */
 export const malloc_trim = native.libc.malloc_trim;
 
-/** Sets a parameter for the whole process: 1, or 0 where glibc refuses it. @see mallopt(3) */
+/**
+ * Sets a parameter for the whole process: 1, or 0 where glibc refuses the value (M_MXFAST beyond 160). It is 1 also for what
+ * is ignored, unknown parameters among it. @see mallopt(3)
+ */
 export const mallopt = native.libc.mallopt;
 
 /**
@@ -40,7 +43,7 @@ export const malloc_get_state = native.libc.malloc_get_state;
 export const malloc_set_state = native.libc.malloc_set_state;
 
 const c = native.constants;
-/** Largest request that fastbins serve. */
+/** Largest request that fastbins serve, 160 at most. Ignored since glibc 2.43, which has no fastbins. */
 export const M_MXFAST = c.M_MXFAST;
 /** Ignored by glibc. */
 export const M_NLBLKS = c.M_NLBLKS;

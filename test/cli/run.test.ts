@@ -92,6 +92,13 @@ describe('memprobe run', () => {
   });
 });
 
+test('a log that can only be no file is refused before the program runs', async () => {
+  for (const path of ['/dev/null', directory]) {
+    const { code, stdout, stderr } = await run(['--mtrace', path, '--', 'echo', 'ran']);
+    expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining(`${path} can't take the log`)]);
+  }
+});
+
 describe('mallocDebugEnvironment', () => {
   test('keeps what was preloaded, and its own variables do not leak from one program to the next', () => {
     const env = mallocDebugEnvironment({
