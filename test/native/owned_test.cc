@@ -75,7 +75,8 @@ void viewed() {
   name_view(fake::env, *hold, buffer.value());
   check::that(known_view(fake::env, mine.start(), mine.length()) == buffer.value());
   Transit transit;
-  check::that(transit.take(fake::other, mine.start(), mine.end()).number == EBUSY && !buffer.detached);
+  const auto take = [&] { return transit.take(fake::env, mine.start(), mine.end()); };
+  check::that(fake::elsewhere(take).number == EBUSY && !buffer.detached);
   check::that(!transit.take(fake::env, mine.start(), mine.end()) && buffer.detached);
   end_view(fake::env, std::move(hold));
   check::that(buffer.references == 0);
