@@ -1,11 +1,13 @@
 /**
- * `memprobe/libc` without the guard: the same calls with the same argument checks, and no question of who owns the
- * memory. A wrong address kills the process or corrupts it silently. What is allocated here is unknown to the guard, and
- * what is freed here behind its back it takes to be alive: keep the two apart.
+ * `memprobe/libc` and `memprobe/libnuma` without the guard: the same calls with the same argument checks, and no question of
+ * who owns the memory. A wrong address kills the process or corrupts it silently. What is allocated here is unknown to the
+ * guard, and what is freed here behind its back it takes to be alive: keep the two apart.
  */
+import { numa } from './libnuma/load.js';
 import { native } from './native.js';
 
 export * from './libc/index.js'; // constants and types; the calls below take precedence
+export * from './libnuma/index.js'; // likewise
 export const getpagesize = native.unsafe.getpagesize;
 export const brk = native.unsafe.brk;
 export const sbrk = native.unsafe.sbrk;
@@ -67,3 +69,13 @@ export const peek = native.unsafe.peek;
 export const poke = native.unsafe.poke;
 export const view = native.unsafe.view;
 export const alloca = native.unsafe.alloca;
+export const numa_alloc = numa.unsafe.numa_alloc;
+export const numa_alloc_onnode = numa.unsafe.numa_alloc_onnode;
+export const numa_alloc_local = numa.unsafe.numa_alloc_local;
+export const numa_alloc_interleaved = numa.unsafe.numa_alloc_interleaved;
+export const numa_alloc_interleaved_subset = numa.unsafe.numa_alloc_interleaved_subset;
+export const numa_alloc_weighted_interleaved = numa.unsafe.numa_alloc_weighted_interleaved;
+export const numa_alloc_weighted_interleaved_subset = numa.unsafe.numa_alloc_weighted_interleaved_subset;
+export const numa_realloc = numa.unsafe.numa_realloc;
+export const numa_free = numa.unsafe.numa_free;
+export const numa_police_memory = numa.unsafe.numa_police_memory;

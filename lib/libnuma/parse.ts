@@ -1,6 +1,6 @@
 /**
  * Strings to masks: `0-2,5`, `!0` (all but), `+0-1` (of those allowed), `all`; nodes also as `file:/path`, `netdev:eth0`,
- * `block:sda`, `ip:1.2.3.4`, `pci:0:1c.0`. What does not parse is null, and a warning (process.emitWarning) says why.
+ * `block:sda`, `ip:1.2.3.4` (a name is looked up, and the thread waits), `pci:0:1c.0`. What does not parse is null, and a warning (process.emitWarning) says why.
  */
 import { numa } from './load.js';
 

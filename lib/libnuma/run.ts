@@ -12,7 +12,7 @@ export const numa_run_on_node_mask_all = libnuma.numa_run_on_node_mask_all;
 /** @see numa(3) */
 export const numa_get_run_node_mask = libnuma.numa_get_run_node_mask;
 /**
- * The cpus that a thread may run on, in `mask` if it is given (EINVAL when too small), else in a new one. `pid` is a thread;
+ * The cpus that a thread may run on, in `mask` if it is given (at least numa_num_possible_cpus() bits), else in a new one. `pid` is a thread;
  * 0: the calling one. @see numa(3), sched_getaffinity(2)
  */
 export const numa_sched_getaffinity = libnuma.numa_sched_getaffinity;

@@ -10,7 +10,7 @@ namespace {
 // goes back, as numa_fail_alloc_on_error does in newer ones. NULL is mmap's failure.
 Result<void*> placed(void* memory, size_t size) {
   if (memory == nullptr) return {.failure = explain(errno)};
-  if (!complaints().failure()) return {.value = memory};
+  if (!complaints().failed()) return {.value = memory};
   ::munmap(memory, size);
   return {};  // with libnuma's complaint
 }

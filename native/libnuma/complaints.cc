@@ -39,10 +39,12 @@ void Complaints::warn(const char* text) {
   for (size_t end = std::strlen(warning.data()); end > 0 && warning[end - 1] == ' '; end--) warning[end - 1] = '\0';
 }
 
-Failure Complaints::failure() const {
-  if (failed()) return number != 0 ? explain(number, error.data()) : fail("ERR_MEMPROBE_NUMA", error.data());
-  if (warned() && exit_on_warn != 0) return fail("ERR_MEMPROBE_NUMA", warning.data());
-  return {};
+Failure Complaints::failure() {
+  if (erred()) return number != 0 ? explain(number, error.data()) : fail("ERR_MEMPROBE_NUMA", error.data());
+  if (!failed()) return {};
+  Failure thrown = fail("ERR_MEMPROBE_NUMA", warning.data());
+  warning = {};
+  return thrown;
 }
 
 Failure explain(int number, const char* inner) {
@@ -88,7 +90,7 @@ extern "C" [[gnu::visibility("default")]] void numa_error(char* where) {
   // Of a preference for several nodes libnuma complains, up to 2.0.16, by the name of its own source file: it is fine.
   const size_t length = std::strlen(where);
   const bool own_file = length > 2 && std::strcmp(where + length - 2, ".c") == 0;
-  if (!said.failed() && !own_file) {
+  if (!said.erred() && !own_file) {
     said.number = number;
     std::snprintf(said.error.data(), said.error.size(), "%s", where);
   }

@@ -11,6 +11,10 @@
 
 namespace memprobe::numa {
 
+// libnuma's numa_exit_on_error and numa_exit_on_warn, as ours have them: they never reach libnuma, which would exit.
+extern std::atomic<int> exit_on_error;
+extern std::atomic<int> exit_on_warn;
+
 // Of the libnuma call that this thread is in.
 struct Complaints {
   int number = 0;                     // errno when it said so
@@ -18,17 +22,16 @@ struct Complaints {
   std::array<char, 512> warning = {};
 
   void clear() { *this = {}; }
-  bool failed() const { return error[0] != '\0'; }
+  bool erred() const { return error[0] != '\0'; }
   bool warned() const { return warning[0] != '\0'; }
+  // An exception is to be made of it.
+  bool failed() const { return erred() || (warned() && exit_on_warn != 0); }
   // One more warning, in a sentence of its own.
   void warn(const char* text);
-  Failure failure() const;
+  // The exception that this makes of the call, or nothing. A warning that is one is not emitted too.
+  Failure failure();
 };
 Complaints& complaints();
-
-// libnuma's numa_exit_on_error and numa_exit_on_warn, as ours have them: they never reach libnuma, which would exit.
-extern std::atomic<int> exit_on_error;
-extern std::atomic<int> exit_on_warn;
 
 // What an errno of the NUMA system calls means where it comes from a container or a kernel without NUMA.
 Failure explain(int number, const char* inner = nullptr);

@@ -29,9 +29,24 @@ bool refuse_freed(napi_env env, const char* why) {
 
 }  // namespace
 
+// Behind the last bit a word may hold what was copied into it.
 js::NodeMask words_of(const bitmask* mask) {
-  const size_t words = (mask->size + js::NodeMask::kWordBits - 1) / js::NodeMask::kWordBits;
-  return {std::vector<unsigned long>(mask->maskp, mask->maskp + words)};
+  constexpr size_t bits = js::NodeMask::kWordBits;
+  js::NodeMask words{std::vector<unsigned long>(mask->maskp, mask->maskp + (mask->size + bits - 1) / bits)};
+  if (mask->size % bits != 0) words.words.back() &= (1UL << mask->size % bits) - 1;
+  return words;
+}
+
+Result<Filled> room_for_cpus(std::optional<Target> given, size_t argument) {
+  const auto bits = static_cast<size_t>(numa_num_possible_cpus());
+  if (given && given->mask->size < bits) {
+    return {.failure = fail("ERR_OUT_OF_RANGE", "The value of \"mask\" is out of range. It must have at least " +
+                                                    std::to_string(bits) + " bits, as numa_allocate_cpumask makes it. " +
+                                                    "Received " + std::to_string(given->mask->size))};
+  }
+  Result<Filled> result{.value = {.made = given ? nullptr : allocate(bits), .argument = argument}};
+  if (!given && result.value.made == nullptr) result.failure = fail(ENOMEM);
+  return result;
 }
 
 bitmask* allocate(size_t bits) {

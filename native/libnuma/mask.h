@@ -85,6 +85,10 @@ struct Parsed {
   bitmask* mask = nullptr;
 };
 
+// What a call shall fill with cpus: the mask that was given, if it is large enough (libnuma cuts off what does not fit), or a
+// new one.
+Result<Filled> room_for_cpus(std::optional<Target> given, size_t argument);
+
 }  // namespace memprobe::numa
 
 namespace memprobe::js {

@@ -26,6 +26,8 @@ struct Done {  // a function that returns nothing: libnuma's complaint alone tel
 template <class T>
 void discard(const T&) {}
 inline void discard(bitmask* result) { numa_bitmask_free(result); }
+inline void discard(const Filled& result) { numa_bitmask_free(result.made); }
+inline void discard(const Parsed& result) { numa_bitmask_free(result.mask); }
 
 inline Failure as_failure(int number) { return number == 0 ? Failure{} : explain(number); }
 inline const Failure& as_failure(const Failure& failure) { return failure; }
@@ -55,7 +57,8 @@ struct Heard<F, Policy, R (*)(A...)> {
     Failure failure = complaints().failure();
     if (!failure) failure = as_failure(Policy::failed(raw));
     if constexpr (std::is_same_v<Raw, Result<Value>>) {
-      return {raw.value, std::move(failure)};
+      if (failure) discard(raw.value);
+      return {failure ? Value{} : raw.value, std::move(failure)};
     } else if constexpr (std::is_same_v<Raw, Value>) {
       if (failure) discard(raw);
       return {failure ? Value{} : raw, std::move(failure)};

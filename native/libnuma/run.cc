@@ -4,10 +4,12 @@
 namespace memprobe::numa {
 namespace {
 
-// It wants room for as many cpus as the kernel has: a shorter mask is EINVAL.
-Result<Filled> affinity_of(int pid, std::optional<Target> given) {
-  Result<Filled> result{.value = {.made = given ? nullptr : ::numa_allocate_cpumask(), .argument = 1}};
-  if (numa_sched_getaffinity(pid, given ? given->mask : result.value.made) == -1) result.failure = explain(errno);
+// C's result is how many bytes the kernel wrote.
+Result<Filled> affinity_of(int pid, std::optional<Target> mask) {
+  Result<Filled> result = room_for_cpus(mask, 1);
+  if (!result.failure && ::numa_sched_getaffinity(pid, mask ? mask->mask : result.value.made) == -1) {
+    result.failure = explain(errno);
+  }
   return result;
 }
 

@@ -48,21 +48,8 @@ Result<Size> size_of(Node node) {
   return result;
 }
 
-// A mask that is too small libnuma takes now and then, and cuts off what does not fit.
-Result<Filled> fill(std::optional<Target> given, size_t argument) {
-  const auto bits = static_cast<size_t>(numa_num_possible_cpus());
-  if (given && given->mask->size < bits) {
-    return {.failure = fail("ERR_OUT_OF_RANGE", "The value of \"mask\" is out of range. It must have at least " +
-                                                    std::to_string(bits) + " bits, as numa_allocate_cpumask makes it. " +
-                                                    "Received " + std::to_string(given->mask->size))};
-  }
-  Result<Filled> result{.value = {.made = given ? nullptr : allocate(bits), .argument = argument}};
-  if (!given && result.value.made == nullptr) result.failure = fail(ENOMEM);
-  return result;
-}
-
 Result<Filled> cpus_of(Node node, std::optional<Target> mask) {
-  Result<Filled> result = fill(mask, 1);
+  Result<Filled> result = room_for_cpus(mask, 1);
   if (!result.failure && numa_node_to_cpus(node.number, mask ? mask->mask : result.value.made) == -1) {
     result.failure = explain(errno);
   }
