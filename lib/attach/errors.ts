@@ -10,7 +10,7 @@ export type AttachFailure =
   | 'STOPPED' // SIGSTOP, or a native debugger holds it
   | 'NAMESPACE' // its loopback interface is not ours
   | 'PORT_TAKEN' // another process listens where its inspector would
-  | 'ADDRESS' // its inspector does not listen on a loopback address
+  | 'ADDRESS' // its inspector would not listen on the loopback interface alone
   | 'NOT_OPENED' // no inspector appeared in time
   | 'PROTOCOL' // something answered, but not like an inspector
   | 'TIMEOUT' // no answer in time

@@ -57,12 +57,13 @@ async function ask(
   return undefined;
 }
 
+/** Only what listens on the loopback interface is opened: an inspector runs whatever code it is sent. */
 function checkReachable({ pid }: Target, { host, port }: InspectorAddress): void {
-  if (loopbackAddress({ address: host })) return;
+  if (loopbackAddress({ address: host }) === host) return;
   throw new AttachError(
     'ADDRESS',
-    `Process ${pid} was started with its inspector at ${host}:${port}, and memprobe connects to 127.0.0.1 and ::1 ` +
-      'only. Start it with --inspect-port=127.0.0.1:0 instead, or look from outside with --no-attach.',
+    `Process ${pid} was started with its inspector at ${host}:${port}, which memprobe does not open: others than this ` +
+      'machine could reach it there. Start it with --inspect-port=127.0.0.1:0 instead, or look from outside with --no-attach.',
   );
 }
 

@@ -60,7 +60,7 @@ export class Host {
 
   /** Lets the program end when it likes. */
   release(): void {
-    writeFileSync(join(this.directory, MAY_END), '');
+    writeFileSync(join(this.directory, MAY_END), '', { mode: 0o600 });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 /** `memprobe leaks -- node app.js`: runs the program under mtrace, and has its log looked at when it has ended. */
-import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { constants, lstat, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mallocDebugEnvironment } from '../malloc_debug.js';
@@ -62,17 +62,24 @@ async function makeDirectory(): Promise<string> {
   });
 }
 
-/** Empties the log, so that an old one is not taken for this program's. */
+/** Empties the log, so that an old one is not taken for this program's. Never through a symbolic link. */
 async function prepare(log: string): Promise<void> {
   const fail = (why: string) =>
     new CliError(
       'ERR_MEMPROBE_TRACE_DIRECTORY',
       `the log ${log} cannot be written: ${why}; give another --output`,
     );
-  const there = await stat(log).catch(() => undefined);
+  const there = await lstat(log).catch(() => undefined);
+  if (there?.isSymbolicLink()) throw fail('it is a symbolic link');
   if (there && !there.isFile()) throw fail('it is not a regular file');
-  const file = await open(log, 'w', 0o600).catch((error: unknown) => {
+  const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
+  const file = await open(log, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600).catch((error: unknown) => {
     throw fail(describeError(error));
   });
-  await file.close();
+  try {
+    await file.chmod(0o600);
+    await file.truncate();
+  } finally {
+    await file.close();
+  }
 }

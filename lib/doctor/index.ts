@@ -1,12 +1,19 @@
 /** Checks what memprobe needs here, and says of what is missing what it costs and how to get it. */
 import { release } from 'node:os';
-import { native } from '../native.js';
+import { addonPath, native } from '../native.js';
 import { judgeCall } from './calls.js';
 import { checkCgroup } from './cgroup.js';
 import { type Check, Files } from './check.js';
 import { checkInspector } from './inspector.js';
 import { checkHugePages, checkMapCount, checkMemlock, checkOvercommit, checkPtrace } from './limits.js';
-import { checkAddon, checkGlibc, checkKernel, checkMallocDebug, checkNode } from './platform.js';
+import {
+  checkAddon,
+  checkGlibc,
+  checkKernel,
+  checkLibnuma,
+  checkMallocDebug,
+  checkNode,
+} from './platform.js';
 
 export type { Check, Health } from './check.js';
 
@@ -33,7 +40,14 @@ export async function doctor(): Promise<Diagnosis> {
 
 async function checkLinux(): Promise<Check[]> {
   const files = new Files('/');
-  return [...(await checkCalls(files)), ...checkSettings(files), checkPtrace(files), checkInspector(files)];
+  const libnuma = addonPath === undefined ? [] : [checkLibnuma()];
+  return [
+    ...libnuma,
+    ...(await checkCalls(files)),
+    ...checkSettings(files),
+    checkPtrace(files),
+    checkInspector(files),
+  ];
 }
 
 /** Without the addon nobody could ask; that is one problem, not one for each call. */

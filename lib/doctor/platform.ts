@@ -2,8 +2,10 @@
 import { release } from 'node:os';
 import process from 'node:process';
 import { status } from '../malloc_debug.js';
-import { addonPath, native } from '../native.js';
+import { addonPath, loadLibnuma, native } from '../native.js';
 import { type Check, fine } from './check.js';
+
+const NUMA = 'a kernel with CONFIG_NUMA; in a container, see what is said of mbind';
 
 export function checkNode(): Check {
   return fine('node', 'Node', process.version, { version: process.version, arch: process.arch });
@@ -31,8 +33,37 @@ function whyNoAddon(): string {
     native.libc.getpagesize();
     return '';
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return message.replace(/^ERR_MEMPROBE_UNSUPPORTED: |, getpagesize$/g, '');
+    return reasonIn(error);
+  }
+}
+
+function reasonIn(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^ERR_MEMPROBE_UNSUPPORTED: |, \w+$/g, '');
+}
+
+/** libnuma, and whether the kernel has NUMA to offer to it. */
+export function checkLibnuma(): Check {
+  const [id, title] = ['libnuma', 'libnuma'];
+  const costs = 'memprobe/libnuma throws; the system calls (mbind, move_pages …) need no libnuma';
+  try {
+    const available = loadLibnuma().libnuma.numa_available() >= 0;
+    const values = { loads: true, available };
+    if (available) return fine(id, title, 'loads', values);
+    const found = 'loads, but the kernel offers no NUMA (numa_available is -1)';
+    return {
+      id,
+      title,
+      health: 'missing',
+      found,
+      values,
+      costs: 'memprobe/libnuma and policies throw',
+      remedy: NUMA,
+    };
+  } catch (error) {
+    const values = { loads: false, available: false };
+    const remedy = 'apt-get install libnuma1, dnf install numactl-libs';
+    return { id, title, health: 'missing', found: reasonIn(error), values, costs, remedy };
   }
 }
 

@@ -11,6 +11,9 @@ export const NODES = [process.execPath, ...others];
 
 export const isRoot = process.getuid?.() === 0;
 
+/** The run of `npm run test:sanitize`, whose malloc is the sanitizer's: what looks into glibc's can't be tested then. */
+export const underSanitizer = process.env.MEMPROBE_SANITIZED !== undefined;
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
