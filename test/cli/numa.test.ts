@@ -19,18 +19,16 @@ interface Result {
   stderr: string;
 }
 
-/** `before`: what the command runs under. Sends the signal when the program has printed something. */
+/** `before`: what the command runs under. Sends the signal once, when the program has printed something. */
 async function memprobe(args: string[], before: string[] = [], kill?: NodeJS.Signals): Promise<Result> {
   const [command = '', ...rest] = [...before, process.execPath, CLI, 'numa', ...args];
   const env = { ...process.env, ADDON: addonPath, COLUMNS: '80', NO_COLOR: '1' };
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      output[name] += text;
-      if (kill !== undefined && name === 'stdout') child.kill(kill);
-    });
+    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
   }
+  if (kill !== undefined) child.stdout.once('data', () => child.kill(kill));
   await once(child, 'close');
   return { code: child.exitCode, signal: child.signalCode, ...output };
 }
