@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   type Address,
   free,
@@ -230,7 +230,7 @@ describeLibnuma('policy for memory that is there', () => {
   });
 });
 
-describe('weighted interleave', () => {
+describeLibnuma('weighted interleave', () => {
   test('is there, or says since when', () => {
     for (const name of ['numa_alloc_weighted_interleaved'] as const) {
       try {
