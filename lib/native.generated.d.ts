@@ -78,6 +78,14 @@ export interface Libc {
   readonly mtrace_log: (oddities: number) => object;
   readonly mtrace_log_read: (log: object, fd: number, length: number) => { lines: number; bytes: number; operations: number; failed: number; malformed: number; unknownFrees: number; duplicates: number; started: boolean; ended: boolean; cut: boolean; atEnd: boolean; sites: string[]; oddities: { operation: string; address: bigint; line: number; site: number }[] };
   readonly mtrace_log_blocks: (log: object) => { address: BigUint64Array; size: Float64Array; line: Float64Array; site: Uint32Array };
+  readonly mapping_create: (addr: Address, length: number, fd: number, about: string) => unknown;
+  readonly mapping_attach: (id: string) => unknown;
+  readonly mapping_id: (held: unknown) => string;
+  readonly mapping_state: (held: unknown) => { address: Address; length: number; fd: number; about: string };
+  readonly mapping_faulted: (held: unknown) => boolean;
+  readonly mapping_view: (held: unknown, offset: number, length: number) => ArrayBuffer;
+  readonly mapping_resize: (held: unknown, length: number) => Address;
+  readonly mapping_close: (held: unknown) => void;
 }
 
 /** The calls that can block, on the thread pool. */
@@ -114,6 +122,7 @@ export interface Promises {
   readonly set_mempolicy_home_node: (addr: Address, length: number, homeNode: number, flags: number) => Promise<void>;
   readonly mtrace_log_read: (log: object, fd: number, length: number) => Promise<{ lines: number; bytes: number; operations: number; failed: number; malformed: number; unknownFrees: number; duplicates: number; started: boolean; ended: boolean; cut: boolean; atEnd: boolean; sites: string[]; oddities: { operation: string; address: bigint; line: number; site: number }[] }>;
   readonly mtrace_log_blocks: (log: object) => Promise<{ address: BigUint64Array; size: Float64Array; line: Float64Array; site: Uint32Array }>;
+  readonly mapping_resize: (held: unknown, length: number) => Promise<Address>;
 }
 
 export interface Constants {

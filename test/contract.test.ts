@@ -13,7 +13,17 @@ import * as unsafe from '../lib/unsafe.js';
 import { said } from './helpers/child.js';
 
 /** Topics for the tools alone: no function of C's stands behind them. */
-const TOOLS = ['guard', 'maps', 'smaps', 'heap', 'hook_counts', 'malloc_debug', 'doctor', 'mtrace_log'];
+const TOOLS = [
+  'guard',
+  'maps',
+  'smaps',
+  'heap',
+  'hook_counts',
+  'malloc_debug',
+  'doctor',
+  'mtrace_log',
+  'mapping',
+];
 const calls = native.describe().filter(({ topic }) => !TOOLS.includes(topic));
 const names = calls.map(({ name }) => name).sort();
 

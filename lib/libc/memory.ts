@@ -17,8 +17,8 @@ export const poke = native.libc.poke;
  * The memory itself as an ArrayBuffer, without a copy: memory that memprobe created, readable and writable (EACCES
  * otherwise). Asked again for the same bytes it returns the same buffer, which lives as long as the memory: of a large
  * mapping take one view, and windows of it with `subarray`. It is detached, and every typed array on it has length 0, when the memory is freed, unmapped, moved or
- * protected. The guard does not see asynchronous calls of others that use the view (fs, zlib, crypto): end them before the
- * memory goes. `ERR_OUT_OF_RANGE` for more than `buffer.constants.MAX_LENGTH` (4 GiB on Node 20). Electron forbids such
+ * protected. An asynchronous call of others that still uses the view then (fs, zlib, crypto) harms nobody: the memory goes at
+ * once, its addresses stay reserved until the garbage collector has taken the detached buffer. `ERR_OUT_OF_RANGE` for more than `buffer.constants.MAX_LENGTH` (4 GiB on Node 20). Electron forbids such
  * buffers: `ERR_MEMPROBE_UNSUPPORTED` there.
  */
 export const view = native.libc.view;

@@ -12,7 +12,8 @@ import { native } from '../native.js';
 export const mmap = native.libc.mmap;
 
 /**
- * Ends the mappings of [addr, addr + length), rounded out to pages. Every view of them is detached first. Refused where
+ * Ends the mappings of [addr, addr + length), rounded out to pages. Every view of them is detached first; the addresses of
+ * what was viewed stay reserved, without memory, until the garbage collector has taken the view. Refused where
  * memprobe did not map all of it (`ERR_MEMPROBE_NOT_OWNED`), and EBUSY while a call on another thread uses it, another
  * thread has a view of it, or a view was moved away by `ArrayBuffer.prototype.transfer`. @see munmap(2)
  */

@@ -187,7 +187,7 @@ napi_value invoke(napi_env env, napi_callback_info info) noexcept {
     Need need;
     if (!C::read(env, info, argv, stored)) return nullptr;
     if (!C::enter(env, need, stored)) [[unlikely]] {
-      raise_for(env, info, need.refusal(), C::show(stored));
+      if (const Failure refusal = need.refusal()) raise_for(env, info, refusal, C::show(stored));
       return nullptr;
     }
     const auto raw = C::run(stored);

@@ -71,7 +71,17 @@ void remove(void* block) {
 
 bool known(void* block) {
   const Cell* cell = cell_of(block);
-  return cell != nullptr && cell->load(std::memory_order_acquire) != kNone;
+  const uint8_t mark = cell == nullptr ? uint8_t{kNone} : cell->load(std::memory_order_acquire);
+  return mark == kLive || mark == kAttended;
+}
+
+void retire(void* block) {
+  if (Cell* cell = cell_of(block)) cell->store(kRetired, std::memory_order_release);
+}
+
+bool retired(const void* block) {
+  const Cell* cell = cell_of(block);
+  return cell != nullptr && cell->load(std::memory_order_acquire) == kRetired;
 }
 
 Extent attend(uintptr_t start, size_t length) {

@@ -33,7 +33,7 @@ inline constexpr unsigned kAddressBits = 48;
 inline constexpr size_t kLeafBytes = (size_t{1} << kLeafBits) / kAlignment;
 inline constexpr size_t kLeaves = size_t{1} << (kAddressBits - kLeafBits);
 
-enum Mark : uint8_t { kNone, kLive, kAttended };
+enum Mark : uint8_t { kNone, kLive, kAttended, kRetired };
 
 using Cell = std::atomic<uint8_t>;
 static_assert(sizeof(Cell) == 1 && Cell::is_always_lock_free);
@@ -106,6 +106,10 @@ inline Claim claim(void* block) {
 void remove(void* block);
 
 bool known(void* block);
+
+// It is nobody's any more, and yet not freed: remains.h. The caller holds the lock of holds.
+void retire(void* block);
+bool retired(const void* block);
 
 // The known block that holds all of [start, start + length), marked as attended so that it can't be freed unasked.
 // An extent of zeroes when there is none. The caller holds the lock of holds.

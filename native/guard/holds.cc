@@ -4,10 +4,12 @@
 #include <cerrno>
 #include <utility>
 
+#include "faults.h"
+#include "owned.h"
+#include "shares.h"
+
 namespace memprobe::guard {
 namespace {
-
-Failure busy(const char* why) { return {.number = EBUSY, .code = {}, .message = why}; }
 
 // nullptr when it was moved away.
 napi_value attached(const Hold& hold) {
@@ -20,11 +22,16 @@ napi_value attached(const Hold& hold) {
 bool is_here(const Hold& hold) { return hold.env != nullptr && hold.thread == std::this_thread::get_id(); }
 
 Failure obstacle_of(const Hold& hold) {
+  if (hold.stale) return {};
   if (hold.env == nullptr) return busy("a call in progress uses this memory; wait for its promise");
   if (!is_here(hold)) return busy("another thread has a view of this memory, which only that thread can detach");
   if (attached(hold) != nullptr) return {};
   return busy("a view of this memory was moved away (ArrayBuffer.prototype.transfer); drop what it was moved to, and "
               "try again when the garbage collector has taken it");
+}
+
+void unkeep(Hold& hold) {
+  if (std::exchange(hold.kept, false)) napi_reference_unref(hold.env, hold.view, nullptr);
 }
 
 }  // namespace
@@ -72,10 +79,58 @@ Failure Holds::obstacle(napi_env, uintptr_t start, uintptr_t end) {
 
 void Holds::detach(napi_env env, uintptr_t start, uintptr_t end) {
   each_overlapping(start, end, [&](Hold& hold) {
-    if (!is_here(hold) || napi_detach_arraybuffer(env, attached(hold)) != napi_ok) return;
-    napi_delete_reference(hold.env, std::exchange(hold.view, nullptr));
-    remove(hold);
+    napi_value buffer = is_here(hold) && !hold.stale ? attached(hold) : nullptr;
+    if (buffer == nullptr || napi_detach_arraybuffer(env, buffer) != napi_ok) return;
+    unkeep(hold);
+    hold.stale = true;
+    faults::install();
   });
+}
+
+bool Holds::stale_in(uintptr_t start, uintptr_t end) {
+  bool found = false;
+  each_overlapping(start, end, [&](const Hold& hold) { found |= hold.stale; });
+  return found;
+}
+
+void Holds::leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains) {
+  each_overlapping(start, end, [&](Hold& hold) {
+    if (hold.stale) hold.remains.push_back(remains);
+  });
+}
+
+HoldCounts Holds::counts() const {
+  HoldCounts counts;
+  each([&](const Hold& hold) { (hold.env == nullptr ? counts.pins : hold.stale ? counts.stale : counts.views)++; });
+  return counts;
+}
+
+namespace {
+
+void forget(napi_env env, std::unique_ptr<Hold> hold) {
+  if (hold->view != nullptr) napi_delete_reference(env, hold->view);
+  {
+    const Lock lock(books().lock);
+    books().holds.remove(*hold);
+  }
+  shares::retry();
+}
+
+}  // namespace
+
+void end_view(napi_env env, std::unique_ptr<Hold> hold) {
+  napi_value buffer = nullptr;
+  const auto gone = [](napi_env finalizing, void* data, void*) {
+    forget(finalizing, std::unique_ptr<Hold>(static_cast<Hold*>(data)));
+  };
+  unkeep(*hold);
+  const bool lives = hold->view != nullptr && napi_get_reference_value(env, hold->view, &buffer) == napi_ok &&
+                     buffer != nullptr;
+  if (lives && napi_add_finalizer(env, buffer, hold.get(), gone, nullptr, nullptr) == napi_ok) {
+    hold.release();  // `gone` has it now
+    return;
+  }
+  forget(env, std::move(hold));
 }
 
 }  // namespace memprobe::guard

@@ -1,6 +1,9 @@
 // Who holds on to memory of ours: views (ArrayBuffers over it) and pins (calls in progress). Its caller holds the
-// guard's lock. A view is kept alive until its memory ends: of one that the garbage collector had taken nobody could
-// tell whether it was moved away before (ArrayBuffer.prototype.transfer) and its memory still in use.
+// guard's lock.
+// A view lives through three stages. Attached: JavaScript uses it. Stale: we have detached it because its memory went,
+// but zlib, fs or crypto may have taken its address before and still use it on another thread; they keep the detached
+// buffer alive meanwhile. Gone: the garbage collector has taken the buffer, so nobody has the address any more.
+// The memory of a stale view is given back at once, its addresses only when the view is gone: remains.h.
 #pragma once
 
 #include <node_api.h>
@@ -10,8 +13,10 @@
 #include <map>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "../bind/failure.h"
+#include "remains.h"
 
 namespace memprobe::guard {
 
@@ -22,8 +27,19 @@ struct Hold {
   std::thread::id thread = {};
   napi_env env = nullptr;
   napi_ref view = nullptr;  // not yet set while the view is being made
-  bool listed = false;      // not any more once detached: it only waits for its finalizer
+  // A view of memory that nobody but the caller of munmap or free ends is kept alive until then: of one that the
+  // garbage collector had taken nobody could tell whether it was moved away before (ArrayBuffer.prototype.transfer).
+  bool kept = false;
+  bool stale = false;
+  bool listed = false;
   std::multimap<uintptr_t, Hold*>::iterator place = {};
+  std::vector<std::shared_ptr<const Remains>> remains = {};
+};
+
+struct HoldCounts {
+  size_t pins = 0;
+  size_t views = 0;
+  size_t stale = 0;
 };
 
 class Holds {
@@ -36,8 +52,18 @@ class Holds {
   napi_value view_of(napi_env env, uintptr_t start, uintptr_t end);
   // Why [start, end) can't change hands now (EBUSY), or nothing.
   Failure obstacle(napi_env env, uintptr_t start, uintptr_t end);
-  // Detaches this thread's views of [start, end). Only after obstacle() found none.
+  // Detaches this thread's views of [start, end): they are stale from then on.
   void detach(napi_env env, uintptr_t start, uintptr_t end);
+
+  bool stale_in(uintptr_t start, uintptr_t end);
+  // The stale views of [start, end) keep this until they are gone.
+  void leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains);
+
+  HoldCounts counts() const;
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const auto& [start, hold] : by_start_) visit(*hold);
+  }
 
  private:
   template <class Visit>
@@ -46,5 +72,8 @@ class Holds {
   std::multimap<uintptr_t, Hold*> by_start_;
   size_t longest_ = 0;  // how far below `start` an overlapping hold may begin
 };
+
+// The buffer's memory is nobody's any more, for V8: waits until the buffer itself is gone, then ends the hold.
+void end_view(napi_env env, std::unique_ptr<Hold> hold);
 
 }  // namespace memprobe::guard

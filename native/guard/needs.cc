@@ -57,7 +57,8 @@ bool release_block(napi_env env, void* block, Failure& why) {
   why = books().holds.obstacle(env, start, end);
   if (why) return false;
   books().holds.detach(env, start, end);
-  blocks::remove(block);
+  if (books().holds.stale_in(start, end)) blocks::retire(block);
+  else blocks::remove(block);
   return true;
 }
 
@@ -111,7 +112,7 @@ bool Remaps::enter(napi_env env, void* old, size_t old_size, size_t new_size, in
   const blocks::Extent from = pages(old, std::max<size_t>(old_size, 1), unit_);
   const blocks::Extent to = replaces ? pages(*new_addr, new_size, unit_) : blocks::Extent{};
   if (from.start < to.end && to.start < from.end) return true;  // they overlap: EINVAL
-  if (!refuse(source_.take(env, from.start, from.end))) return false;
+  if (!refuse(source_.take(env, from.start, from.end, share_))) return false;
   return !replaces || refuse(target_.take(env, to.start, to.end));
 }
 
@@ -122,17 +123,21 @@ int Remaps::leave(void* result, int failed) {
     return 0;
   }
   target_.keep_out();
+  const blocks::Extent now = pages(result, new_size_, unit_);
   const std::vector<Range> parts = source_.keep_out();
   Range moved = parts.front();
   for (const Range& part : parts) {
     moved.prot &= part.prot;
     moved.file |= part.file;
     moved.guarded |= part.guarded;
+    moved.faulted |= part.faulted;
   }
   if (keeps_source_) {
     for (const Range& part : parts) record(part);
+  } else if (now.start == moved.start) {
+    const Lock lock(books().lock);
+    reserve(now.end, parts.back().end);
   }
-  const blocks::Extent now = pages(result, new_size_, unit_);
   moved.start = now.start;
   moved.end = now.end;
   moved.origin = Origin::Mmap;
@@ -272,7 +277,10 @@ bool MovesBreak::move(napi_env env, uintptr_t to) {
 
 void MovesBreak::settle(int failed) {
   if (failed != 0 || !lock_.owns_lock()) return;
-  if (to_ < from_) books().ranges.erase(to_, from_);
+  if (to_ < from_) {
+    books().ranges.erase(to_, from_);
+    reserve(round_up(to_, page_size()), round_up(from_, page_size()));
+  }
   if (to_ > from_) {
     books().ranges.assign({.start = from_,
                            .end = to_,

@@ -1,5 +1,5 @@
 // What a row needs of the guard, as a type: `enter` before the call, on the JavaScript thread (false: the call is
-// refused, and `refusal` says why); `leave` right after it, on the thread that ran it, with the result and the errno
+// refused, and `refusal` says why; without a reason the guard has done what was asked for itself); `leave` right after it, on the thread that ran it, with the result and the errno
 // (0: it succeeded). What leave returns other than 0 becomes the call's errno.
 // Arguments that the kernel itself rejects without touching anything (misaligned, empty) pass: its answer is better.
 #pragma once
@@ -62,14 +62,14 @@ struct Allocates {
   }
 };
 
-// Takes the block out of the books; a refusal explains itself only when asked.
+// Takes the block out of the books; a refusal explains itself only when asked. A block whose views are stale is retired.
 bool release_block(napi_env env, void* block, Failure& why);
 
 struct Frees {
   bool enter(napi_env env, void* block) {
-    if (block == nullptr || blocks::claim(block) == blocks::Claim::Taken) [[likely]] return true;
-    why_ = std::make_unique<Failure>();
-    return release_block(env, block, *why_);
+    if (release(env, block)) [[likely]] return true;
+    if (!*why_ && blocks::retired(block)) bury(block);
+    return false;
   }
   Failure refusal() const { return *why_; }
   template <class R>
@@ -77,18 +77,28 @@ struct Frees {
     return 0;
   }
 
+ protected:
+  // False: refused, or (without a reason) retired.
+  bool release(napi_env env, void* block) {
+    if (block == nullptr || blocks::claim(block) == blocks::Claim::Taken) [[likely]] return true;
+    why_ = std::make_unique<Failure>();
+    return release_block(env, block, *why_) && !blocks::retired(block);
+  }
+
  private:
   std::unique_ptr<Failure> why_;  // apart, so that the usual way has nothing to initialise
 };
 
+// The row copies a retired block, and leaves it where it is.
 struct Reallocates : Frees {
   template <class... A>
   bool enter(napi_env env, void* block, const A&...) {
     old_ = block;
-    return Frees::enter(env, block);
+    return release(env, block) || !refusal();
   }
   int leave(const Result<void*>& result, int failed) {
     void* block = failed != 0 ? old_ : result.value;
+    if (failed == 0 && old_ != nullptr && block != old_ && blocks::retired(old_)) bury(old_);
     return block == nullptr || blocks::add(block) ? 0 : ENOMEM;
   }
 
@@ -141,6 +151,9 @@ class Remaps : public Need {
   size_t new_size_ = 0;
   size_t unit_ = 0;
   bool keeps_source_ = false;
+
+ protected:
+  uint64_t share_ = 0;  // whose memory may be moved: shares.h
 };
 
 class Protects : public Need {

@@ -8,7 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "sigbus.h"
+#include "faults.h"
+#include "shares.h"
 
 namespace memprobe::guard {
 namespace {
@@ -49,6 +50,8 @@ blocks::Extent pages(const void* address, size_t length, size_t unit) {
   return {start & ~mask, end};
 }
 
+Failure busy(const char* why) { return {.number = EBUSY, .code = {}, .message = why}; }
+
 Failure not_owned(const char* what) { return fail("ERR_MEMPROBE_NOT_OWNED", what); }
 
 bool owns(uintptr_t start, size_t length) {
@@ -58,19 +61,23 @@ bool owns(uintptr_t start, size_t length) {
 }
 
 void record(const Range& range) {
-  if (range.file) sigbus::install();
+  if (range.file || range.unit > page_size()) faults::install();
   const Lock lock(books().lock);
   books().ranges.assign(range);
 }
 
-Failure Transit::take(napi_env env, uintptr_t start, uintptr_t end) {
+Failure Transit::take(napi_env env, uintptr_t start, uintptr_t end, uint64_t share) {
   const Lock lock(books().lock);
   if (!books().ranges.covers(start, end)) {
     return not_owned("memprobe did not map all of this range, so it does not give it away; memprobe/unsafe would");
   }
   if (Failure obstacle = books().holds.obstacle(env, start, end)) return obstacle;
+  std::vector<Range> parts = books().ranges.within(start, end);
+  for (const Range& part : parts) {
+    if (part.share != share) return busy("a Mapping owns this memory; its close() or resize() does it");
+  }
   books().holds.detach(env, start, end);
-  parts_ = books().ranges.within(start, end);
+  parts_ = std::move(parts);
   books().ranges.erase(start, end);
   return {};
 }
@@ -84,7 +91,12 @@ void Transit::put_back() {
   parts_.clear();
 }
 
-std::vector<Range> Transit::keep_out() { return std::exchange(parts_, {}); }
+std::vector<Range> Transit::keep_out() {
+  if (parts_.empty()) return {};
+  const Lock lock(books().lock);
+  for (const Range& part : parts_) reserve(part.start, part.end);
+  return std::exchange(parts_, {});
+}
 
 void Pin::hold(uintptr_t start, size_t length) {
   const Lock lock(books().lock);
@@ -106,9 +118,11 @@ void Pin::hold_locked(uintptr_t start, uintptr_t end) {
 
 void Pin::release() {
   if (holds_.empty()) return;
-  const Lock lock(books().lock);
+  Lock lock(books().lock);
   for (const auto& hold : holds_) books().holds.remove(*hold);
   holds_.clear();
+  lock.unlock();
+  shares::retry();
 }
 
 napi_value known_view(napi_env env, uintptr_t start, size_t length) {
@@ -133,17 +147,12 @@ Failure begin_view(napi_env env, uintptr_t start, size_t length, std::unique_ptr
   return {};
 }
 
-void name_view(napi_env env, Hold& hold, napi_value buffer) {
+void name_view(napi_env env, Hold& hold, napi_value buffer, bool keep) {
   napi_ref view = nullptr;
-  napi_create_reference(env, buffer, 1, &view);
+  const bool named = napi_create_reference(env, buffer, keep ? 1 : 0, &view) == napi_ok;
   const Lock lock(books().lock);
   hold.view = view;
-}
-
-void end_view(napi_env env, std::unique_ptr<Hold> hold) {
-  if (hold->view != nullptr) napi_delete_reference(env, hold->view);
-  const Lock lock(books().lock);
-  books().holds.remove(*hold);
+  hold.kept = named && keep;
 }
 
 }  // namespace memprobe::guard

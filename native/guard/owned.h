@@ -3,7 +3,9 @@
 #pragma once
 
 #include <node_api.h>
+#include <pthread.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,13 +19,31 @@
 
 namespace memprobe::guard {
 
+// It knows its owner: a signal handler must not wait for what its own thread holds.
+class Mutex {
+ public:
+  void lock() {
+    mutex_.lock();
+    owner_.store(pthread_self(), std::memory_order_relaxed);
+  }
+  void unlock() {
+    owner_.store(0, std::memory_order_relaxed);
+    mutex_.unlock();
+  }
+  bool mine() const { return owner_.load(std::memory_order_relaxed) == pthread_self(); }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<pthread_t> owner_ = 0;
+};
+
 struct Books {
-  std::mutex lock;
+  Mutex lock;
   Ranges ranges;
   Holds holds;
 };
 MEMPROBE_SHARED Books& books();
-using Lock = std::unique_lock<std::mutex>;
+using Lock = std::unique_lock<Mutex>;
 
 MEMPROBE_SHARED size_t page_size();
 // `length` rounded up to whole units; what is beyond the address space stays at its top.
@@ -32,6 +52,7 @@ MEMPROBE_SHARED size_t round_up(size_t length, size_t unit);
 blocks::Extent pages(const void* address, size_t length, size_t unit = page_size());
 
 MEMPROBE_SHARED Failure not_owned(const char* what);
+MEMPROBE_SHARED Failure busy(const char* why);
 
 // All of it is mapped by us, or lies in one block of ours. The caller holds the lock.
 MEMPROBE_SHARED bool owns(uintptr_t start, size_t length);
@@ -48,8 +69,8 @@ class MEMPROBE_SHARED Transit {
   Transit& operator=(const Transit&) = delete;
   ~Transit() { put_back(); }
 
-  // Refuses what is not wholly ours or is in use; detaches this environment's views.
-  Failure take(napi_env env, uintptr_t start, uintptr_t end);
+  // Refuses what is not wholly ours (or, with `share`, not that share's) or is in use; detaches this environment's views.
+  Failure take(napi_env env, uintptr_t start, uintptr_t end, uint64_t share = 0);
   void put_back();
   std::vector<Range> keep_out();  // the call succeeded: what it was
 
@@ -80,8 +101,7 @@ class MEMPROBE_SHARED Pin {
 napi_value known_view(napi_env env, uintptr_t start, size_t length);
 // A view of owned, accessible memory is about to be made: its place in the books, or why it can't be.
 Failure begin_view(napi_env env, uintptr_t start, size_t length, std::unique_ptr<Hold>& hold);
-// The buffer that was made of it; and its end.
-void name_view(napi_env env, Hold& hold, napi_value buffer);
-void end_view(napi_env env, std::unique_ptr<Hold> hold);
+// The buffer that was made of it, kept alive or not (Hold::kept).
+void name_view(napi_env env, Hold& hold, napi_value buffer, bool keep);
 
 }  // namespace memprobe::guard

@@ -33,9 +33,21 @@ bool Ranges::covers(uintptr_t start, uintptr_t end) const {
   return start < end && reached == end;
 }
 
+bool Ranges::faulted_in(uintptr_t start, uintptr_t end) const {
+  const std::vector<Range> parts = within(start, end);
+  return std::any_of(parts.begin(), parts.end(), [](const Range& part) { return part.faulted; });
+}
+
 size_t Ranges::unit_at(uintptr_t address) const {
   auto it = by_start_.upper_bound(address);
   if (it == by_start_.begin() || (--it)->second.end <= address) return 0;
+  return it->second.unit;
+}
+
+size_t Ranges::mark_faulted(uintptr_t address) {
+  auto it = by_start_.upper_bound(address);
+  if (it == by_start_.begin() || (--it)->second.end <= address) return 0;
+  it->second.faulted = true;
   return it->second.unit;
 }
 

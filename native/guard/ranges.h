@@ -27,6 +27,8 @@ struct MEMPROBE_SHARED Range {
   bool file = false;     // a descriptor stands behind it, so it can be truncated
   bool guarded = false;  // MADV_GUARD_INSTALL: an access is a signal, whatever prot says
   NumaBlock numa = {};
+  bool faulted = false;  // pages of it were missing (SIGBUS), and zeroes stand there now
+  uint64_t share = 0;    // the Share that owns it: shares.h
 
   bool accessible() const;
 };
@@ -37,11 +39,18 @@ class MEMPROBE_SHARED Ranges {
   bool covers(uintptr_t start, uintptr_t end) const;
   // The parts of ours inside [start, end), cut to it.
   std::vector<Range> within(uintptr_t start, uintptr_t end) const;
+  bool faulted_in(uintptr_t start, uintptr_t end) const;
   // The page size of the range that holds this address; 0 where none does.
   size_t unit_at(uintptr_t address) const;
+  // An access to this address found no memory there. Returns its page size, 0 where no range holds it. Allocates nothing.
+  size_t mark_faulted(uintptr_t address);
   // What was known of these addresses is replaced.
   void assign(const Range& range);
   void erase(uintptr_t start, uintptr_t end);
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const auto& [start, range] : by_start_) visit(start, range);
+  }
 
  private:
   void split(uintptr_t at);

@@ -1,28 +1,44 @@
 // malloc(3), posix_memalign(3), malloc_usable_size(3)
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "../topics.h"
 
 namespace memprobe {
 namespace {
 
-// realloc(p, 0) frees and returns NULL; NULL for another size is a failure, and p is as it was.
-Result<void*> reallocated(void* block, size_t bytes) {
-  if (block != nullptr || bytes == 0) return {.value = block};
+// A block that stale views keep in place can't grow, shrink or move: the guard frees it later.
+void* copied(const void* block, size_t usable, size_t size) {
+  void* fresh = size == 0 ? nullptr : ::malloc(size);
+  if (fresh != nullptr) std::memcpy(fresh, block, std::min(size, usable));
+  return fresh;
+}
+
+// Size 0 frees and returns NULL; NULL for another size is a failure, and ptr is as it was.
+template <class Call>
+Result<void*> reallocated(void* ptr, size_t size, Call call) {
+  void* block = guard::blocks::retired(ptr) ? copied(ptr, malloc_usable_size(ptr), size) : call();
+  if (block != nullptr || size == 0) return {.value = block};
   return {.failure = fail(ENOMEM)};
+}
+
+size_t product(size_t nmemb, size_t size) {
+  size_t bytes = 0;
+  return __builtin_mul_overflow(nmemb, size, &bytes) ? SIZE_MAX : bytes;
 }
 
 constexpr bind::Entry table[] = {
     FN(malloc, Null, "size").guarded<guard::Allocates>(),
     FN(calloc, Null, "nmemb size").guarded<guard::Allocates>(),
-    SHAPE(realloc, Told, "ptr size", [](void* ptr, size_t size) { return reallocated(::realloc(ptr, size), size); })
+    SHAPE(realloc, Told, "ptr size",
+          [](void* ptr, size_t size) { return reallocated(ptr, size, [=] { return ::realloc(ptr, size); }); })
         .guarded<guard::Reallocates>(),
     SHAPE(reallocarray, Told, "ptr nmemb size",
           [](void* ptr, size_t nmemb, size_t size) {
-            void* block = ::reallocarray(ptr, nmemb, size);
-            return reallocated(block, nmemb == 0 || size == 0 ? 0 : 1);
+            return reallocated(ptr, product(nmemb, size), [=] { return ::reallocarray(ptr, nmemb, size); });
           })
         .guarded<guard::Reallocates>(),
     FN(free, Never, "ptr").guarded<guard::Frees>(),

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "../topics.h"
+#include "view.h"
 
 namespace memprobe {
 namespace {
@@ -71,7 +72,8 @@ napi_value external_buffer(napi_env env, void* addr, size_t length, napi_finaliz
                 status == napi_no_external_buffers_allowed
                     ? fail("ERR_MEMPROBE_UNSUPPORTED",
                            "this runtime forbids ArrayBuffers over memory of others (Electron does); use peek and poke")
-                    : fail("ERR_OUT_OF_RANGE", "this length is more than an ArrayBuffer can have here"),
+                    : fail("ERR_OUT_OF_RANGE", "this length is more than an ArrayBuffer can have here; take "
+                                                       "windows of it"),
                 addr, length);
   return nullptr;
 }
@@ -89,7 +91,9 @@ napi_value empty_buffer(napi_env env) {
   return napi_create_arraybuffer(env, 0, nullptr, &buffer) == napi_ok ? buffer : nullptr;
 }
 
-napi_value view_of(napi_env env, void* addr, size_t length) {
+}  // namespace
+
+napi_value view_of(napi_env env, void* addr, size_t length, bool keep) {
   const auto start = reinterpret_cast<uintptr_t>(addr);
   if (napi_value known = guard::known_view(env, start, length)) return known;
   std::unique_ptr<guard::Hold> hold;
@@ -108,15 +112,17 @@ napi_value view_of(napi_env env, void* addr, size_t length) {
     guard::end_view(env, std::move(hold));
     return nullptr;
   }
-  guard::name_view(env, *hold.release(), buffer);  // the buffer's finalizer has it now
+  guard::name_view(env, *hold.release(), buffer, keep);  // the buffer's finalizer has it now
   return buffer;
 }
+
+namespace {
 
 napi_value view(napi_env env, napi_callback_info info) noexcept {
   void* addr = nullptr;
   size_t length = 0;
   try {
-    return read_range(env, info, addr, length) ? view_of(env, addr, length) : nullptr;
+    return read_range(env, info, addr, length) ? view_of(env, addr, length, true) : nullptr;
   } catch (const std::bad_alloc&) {
     raise_in_view(env, fail(ENOMEM), addr, length);
     return nullptr;

@@ -23,7 +23,9 @@ namespace {
 
 constexpr bind::Entry table[] = {
     FN(mmap, MapFailed, "addr length prot flags fd offset").guarded<guard::Maps>().blocking(),
-    FN(munmap, MinusOne, "addr length").guarded<guard::Unmaps>().blocking(),
+    SHAPE(munmap, MinusOne, "addr length", [](void* addr, size_t length) { return guard::unmap(addr, length); })
+        .guarded<guard::Unmaps>()
+        .blocking(),
     // The kernel reads a fifth argument with MREMAP_DONTUNMAP too; absent, it is 0 as in C.
     SHAPE(mremap, MapFailed, "oldAddr oldSize newSize flags newAddr",
           [](void* old, size_t old_size, size_t new_size, int flags, std::optional<void*> new_addr) {

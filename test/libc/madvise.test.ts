@@ -47,7 +47,7 @@ describe('madvise', () => {
   });
 
   test('over a hole it acts on the mapped parts and says ENOMEM', () => {
-    const addr = filled(3);
+    const addr = anonymous(3);
     libc.munmap(page(addr, 1), PAGE);
     // The guard wants all of a range to be ours, so a harmless advice shows it.
     expectThrows('ENOMEM', 'madvise', () => madvise(addr, 3 * PAGE, libc.MADV_DONTDUMP));

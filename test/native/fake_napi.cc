@@ -7,19 +7,31 @@ fake::Buffer& buffer(void* handle) { return *static_cast<fake::Buffer*>(handle);
 
 extern "C" {
 
-napi_status napi_create_reference(napi_env, napi_value value, uint32_t, napi_ref* result) {
+napi_status napi_create_reference(napi_env, napi_value value, uint32_t count, napi_ref* result) {
   *result = reinterpret_cast<napi_ref>(value);
-  buffer(value).references++;
+  buffer(value).references += static_cast<int>(count);
   return napi_ok;
 }
 
 napi_status napi_delete_reference(napi_env, napi_ref reference) {
+  buffer(reference).references = 0;
+  return napi_ok;
+}
+
+napi_status napi_reference_unref(napi_env, napi_ref reference, uint32_t*) {
   buffer(reference).references--;
   return napi_ok;
 }
 
 napi_status napi_get_reference_value(napi_env, napi_ref reference, napi_value* result) {
-  *result = reinterpret_cast<napi_value>(reference);
+  const bool lives = buffer(reference).references > 0 || buffer(reference).used;
+  *result = lives ? reinterpret_cast<napi_value>(reference) : nullptr;
+  return napi_ok;
+}
+
+napi_status napi_add_finalizer(napi_env, napi_value value, void* data, napi_finalize gone, void*, napi_ref*) {
+  buffer(value).data = data;
+  buffer(value).gone = gone;
   return napi_ok;
 }
 

@@ -9,15 +9,20 @@ namespace fake {
 struct Buffer {
   bool detached = false;
   int references = 0;
+  bool used = false;  // by an asynchronous call, which keeps it alive
+  napi_finalize gone = nullptr;
+  void* data = nullptr;
 
   napi_value value() { return reinterpret_cast<napi_value>(this); }
+  void end_use() {
+    used = false;
+    gone(nullptr, data, nullptr);
+  }
 };
 
 // The environments of the two addons on one thread.
 inline char first;
-inline char second;
 inline const napi_env env = reinterpret_cast<napi_env>(&first);
-inline const napi_env other = reinterpret_cast<napi_env>(&second);
 
 // What another thread is told.
 template <class Ask>

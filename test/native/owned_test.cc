@@ -72,14 +72,41 @@ void viewed() {
   fake::Buffer buffer;
   std::unique_ptr<Hold> hold;
   check::that(!begin_view(fake::env, mine.start(), mine.length(), hold));
-  name_view(fake::env, *hold, buffer.value());
+  name_view(fake::env, *hold, buffer.value(), true);
   check::that(known_view(fake::env, mine.start(), mine.length()) == buffer.value());
   Transit transit;
-  const auto take = [&] { return transit.take(fake::env, mine.start(), mine.end()); };
-  check::that(fake::elsewhere(take).number == EBUSY && !buffer.detached);
   check::that(!transit.take(fake::env, mine.start(), mine.end()) && buffer.detached);
   end_view(fake::env, std::move(hold));
   check::that(buffer.references == 0);
+}
+
+bool is_mapped(uintptr_t start) { return msync(reinterpret_cast<void*>(start), page_size(), MS_ASYNC) == 0; }
+
+void used() {
+  const fake::Pages mine(2);
+  fake::Buffer buffer;
+  buffer.used = true;
+  std::unique_ptr<Hold> hold;
+  check::that(!begin_view(fake::env, mine.start(), mine.length(), hold));
+  name_view(fake::env, *hold, buffer.value(), true);
+  Transit transit;
+  check::that(!transit.take(fake::env, mine.start(), mine.start() + page_size()));
+  check::that(unmap(mine.address(), page_size()) == 0);
+  transit.keep_out();
+  end_view(fake::env, std::move(hold));
+  check::that(is_mapped(mine.start()) && !fake::owned(mine.start(), 1));
+  // What runs on still finds memory, or at least no signal.
+  *reinterpret_cast<volatile char*>(mine.start()) = 1;
+  buffer.end_use();
+  check::that(!is_mapped(mine.start()) && fake::owned(mine.start() + page_size(), page_size()));
+}
+
+void unused() {
+  const fake::Pages mine(1);
+  Transit transit;
+  check::that(!transit.take(fake::env, mine.start(), mine.end()));
+  check::that(unmap(mine.address(), mine.length()) == 0 && !is_mapped(mine.start()));
+  transit.keep_out();
 }
 
 void unfit() {
@@ -131,6 +158,8 @@ void owned_tests() {
   check::fact("memory that was given away stays away", kept);
   check::fact("pinned memory is not given away", pinned);
   check::fact("a view is detached before its memory is given away", viewed);
+  check::fact("the addresses of memory stay reserved as long as its view is used", used);
+  check::fact("memory without a view is unmapped at once", unused);
   check::fact("no view is made of what is protected, or foreign", unfit);
   check::fact("lengths are rounded to pages, and stay at the top of the address space", rounding);
   check::fact("a file that shrinks gives zeroes", truncated);

@@ -1,0 +1,169 @@
+#include "shares.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <unordered_map>
+#include <utility>
+
+#include "owned.h"
+
+namespace memprobe::guard::shares {
+namespace {
+
+// Under the guard's lock.
+std::unordered_map<std::string, Share>& table() {
+  static std::unordered_map<std::string, Share> instance;
+  return instance;
+}
+std::atomic<size_t> orphans = 0;
+
+Failure stale() {
+  return fail("ERR_MEMPROBE_STALE_HANDLE",
+              "no mapping of this process has this handle: its last holder has let go, or the handle is not from here");
+}
+Failure closed() { return fail("ERR_MEMPROBE_CLOSED", "this Mapping was closed"); }
+
+std::string random_id() {
+  std::array<unsigned char, 16> bytes{};
+  std::array<char, 33> text{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return {};
+  for (size_t i = 0; i < bytes.size(); i++) std::snprintf(&text[2 * i], 3, "%02x", bytes[i]);
+  return text.data();
+}
+
+// The caller holds the lock. nullptr: the holder has let go.
+Share* find(const Holder& holder) {
+  const auto it = holder.holds ? table().find(holder.id) : table().end();
+  return it == table().end() ? nullptr : &it->second;
+}
+
+using Entry = std::unordered_map<std::string, Share>::iterator;
+
+// Takes a share that nobody holds out of the books, unless something is in the way. The caller holds the lock.
+bool bow_out(Entry entry, std::vector<Share>& ended) {
+  const Share& share = entry->second;
+  if (share.moving || books().holds.obstacle(nullptr, share.start, share.end())) return false;
+  books().ranges.erase(share.start, share.end());
+  ended.push_back(share);
+  table().erase(entry);
+  return true;
+}
+
+// The caller does not hold the lock.
+void give_back(const std::vector<Share>& ended) {
+  for (const Share& share : ended) {
+    unmap(reinterpret_cast<void*>(share.start), share.end() - share.start);
+    if (share.fd >= 0) close(share.fd);
+  }
+}
+
+}  // namespace
+
+Result<Held> create(void* addr, size_t length, int fd, const std::string& about) {
+  static uint64_t tags = 0;
+  const auto start = reinterpret_cast<uintptr_t>(addr);
+  const std::string id = random_id();
+  if (id.empty()) return {.failure = fail(errno)};
+  const Lock lock(books().lock);
+  Share share{.start = start, .length = length, .unit = books().ranges.unit_at(start), .fd = fd, .about = about, .holders = 1};
+  if (share.unit == 0 || !books().ranges.covers(start, share.end())) {
+    return {.failure = not_owned("memprobe did not map all of this range")};
+  }
+  share.tag = ++tags;
+  for (Range part : books().ranges.within(start, share.end())) {
+    part.share = share.tag;
+    books().ranges.assign(part);
+  }
+  table().emplace(id, std::move(share));
+  return {.value = std::make_shared<Holder>(id)};
+}
+
+Result<Held> attach(const std::string& id) {
+  const Lock lock(books().lock);
+  const auto it = table().find(id);
+  if (it == table().end() || it->second.holders == 0) return {.failure = stale()};
+  if (it->second.moving) return {.failure = busy("another thread is resizing this mapping")};
+  it->second.holders++;
+  return {.value = std::make_shared<Holder>(id)};
+}
+
+Result<Share> state(const Held& held) {
+  const Lock lock(books().lock);
+  const Share* share = find(*held);
+  return share == nullptr ? Result<Share>{.failure = closed()} : Result<Share>{.value = *share};
+}
+
+bool faulted(const Held& held) {
+  const Lock lock(books().lock);
+  const Share* share = find(*held);
+  return share != nullptr && books().ranges.faulted_in(share->start, share->end());
+}
+
+void let_go(napi_env env, const Held& held) {
+  std::vector<Share> ended;
+  {
+    const Lock lock(books().lock);
+    Share* share = find(*held);
+    if (share == nullptr) return;
+    held->holds = false;
+    books().holds.detach(env, share->start, share->end());
+    if (--share->holders == 0 && !bow_out(table().find(held->id), ended)) orphans++;
+  }
+  give_back(ended);
+}
+
+void retry() {
+  if (orphans.load() == 0) return;
+  std::vector<Share> ended;
+  {
+    const Lock lock(books().lock);
+    for (auto it = table().begin(); it != table().end();) {
+      const auto entry = it++;
+      if (entry->second.holders == 0 && bow_out(entry, ended)) orphans--;
+    }
+  }
+  give_back(ended);
+}
+
+Counts counts() { return {.shares = table().size(), .orphans = orphans.load()}; }
+
+bool Resizes::enter(napi_env env, const Held& held, size_t length) {
+  Lock lock(books().lock);
+  Share* share = find(*held);
+  if (share == nullptr) return refuse(closed());
+  if (share->holders > 1) return refuse(busy("others hold this mapping too, and would not learn where it moves"));
+  if (share->moving) return refuse(busy("this mapping is being resized already"));
+  held_ = held;
+  length_ = length;
+  share_ = share->tag;
+  share->moving = true;
+  const Share now = *share;
+  lock.unlock();
+  if (Remaps::enter(env, reinterpret_cast<void*>(now.start), now.end() - now.start, length, MREMAP_MAYMOVE, {})) return true;
+  lock.lock();
+  if (Share* same = find(*held)) same->moving = false;
+  return false;
+}
+
+int Resizes::leave(const Result<void*>& result, int failed) {
+  const int overruled = Remaps::leave(result.value, failed);
+  {
+    const Lock lock(books().lock);
+    const auto it = table().find(held_->id);
+    if (it != table().end()) {
+      it->second.moving = false;
+      if (failed == 0) {
+        it->second.start = reinterpret_cast<uintptr_t>(result.value);
+        it->second.length = length_;
+      }
+    }
+  }
+  retry();
+  return overruled;
+}
+
+}  // namespace memprobe::guard::shares
