@@ -22,18 +22,33 @@ import { numaMap, output } from './witness.js';
 
 export const PAGE = 4096;
 
-/** Fresh pages between two that nobody may touch, so that the mapping has a line of its own in numa_maps. */
+export interface Source {
+  readonly allocate: (size: number) => Address;
+  readonly free: (start: Address, size: number) => void;
+}
+
+/** Between two pages that nobody may touch, so that the mapping has a line of its own in numa_maps. */
+const fenced: Source = {
+  allocate(size) {
+    const start = mmap(0n, size + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + BigInt(PAGE);
+    mprotect(start, size, PROT_READ | PROT_WRITE);
+    return start;
+  },
+  free: (start, size) => munmap(start - BigInt(PAGE), size + 2 * PAGE),
+};
+
+/** Fresh pages. */
 export class Pages implements Disposable {
   readonly address: Address;
   readonly length: number;
   readonly #count: number;
+  readonly #source: Source;
 
-  constructor(count: number) {
+  constructor(count: number, source: Source = fenced) {
     this.#count = count;
+    this.#source = source;
     this.length = count * PAGE;
-    this.address =
-      mmap(0n, this.length + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + BigInt(PAGE);
-    mprotect(this.address, this.length, PROT_READ | PROT_WRITE);
+    this.address = source.allocate(this.length);
   }
 
   /** Writes into pages `from` to `to`, the latter excluded. */
@@ -77,7 +92,7 @@ export class Pages implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    munmap(this.address - BigInt(PAGE), this.length + 2 * PAGE);
+    this.#source.free(this.address, this.length);
   }
 }
 

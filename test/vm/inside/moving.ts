@@ -1,7 +1,5 @@
 /** Pages that are moved: one by one, by range and by process. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, ftruncateSync } from 'node:fs';
 import {
   type Address,
@@ -26,7 +24,8 @@ import {
 } from '../../../lib/libc/index.js';
 import type { Check } from './check.js';
 import { PAGE, Pages, withPolicy } from './memory.js';
-import { anonymousPages, kernelIsAtLeast, memoryNodes, output } from './witness.js';
+import { numastat, withSleeper } from './process.js';
+import { anonymousPages, kernelIsAtLeast, memoryNodes } from './witness.js';
 
 const COUNT = 32;
 const EFAULT = -14;
@@ -51,21 +50,6 @@ function withSharedPage(node: number, use: (page: Address) => void): void {
     use(page);
   } finally {
     for (const page of maps) munmap(page, PAGE);
-  }
-}
-
-/** A process whose own memory lies on `node`. */
-async function withSleeper(node: number, use: (pid: number) => void): Promise<void> {
-  const child = withPolicy(MPOL_BIND, [node], () =>
-    spawn('sh', ['-c', 'echo ready; read x'], { stdio: ['pipe', 'pipe', 'inherit'] }),
-  );
-  try {
-    await once(child.stdout, 'data');
-    assert(child.pid !== undefined);
-    use(child.pid);
-  } finally {
-    child.kill('SIGKILL');
-    await once(child, 'close');
   }
 }
 
@@ -205,7 +189,7 @@ export const movingChecks: readonly Check[] = [
         assert.deepEqual(others, {});
         assert.equal(migrate_pages(pid, [home], [away]), 0);
         assert.deepEqual(anonymousPages(pid), { [away]: pages });
-        assert(numastat(pid, away) > 0 && numastat(pid, home) < numastat(pid, away));
+        assert(numastat(pid, 'Private', away) > numastat(pid, 'Private', home));
       });
     },
   },
@@ -221,11 +205,3 @@ export const movingChecks: readonly Check[] = [
     },
   },
 ];
-
-/** Private memory of a process on a node as numastat has it, in MiB. */
-function numastat(pid: number, node: number): number {
-  const text = output('numastat', '-p', String(pid));
-  const nodes = [...text.matchAll(/Node (\d+)/g)].map(([, number]) => Number(number));
-  const row = /^(?:Private|Heap) +(.*)$/m.exec(text)?.[1]?.trim().split(/\s+/).map(Number) ?? [];
-  return row[nodes.indexOf(node)] ?? 0;
-}

@@ -17,8 +17,12 @@ export interface Hardware {
 
 const numbers = (text = ''): number[] => text.split(/\s+/).filter(Boolean).map(Number);
 
-/** What `numactl --hardware` says. */
-export function hardware(): Hardware {
+let known: Hardware | undefined;
+
+/** What `numactl --hardware` says; asked once, since it does not change. */
+export const hardware = (): Hardware => (known ??= askHardware());
+
+function askHardware(): Hardware {
   const text = output('numactl', '--hardware');
   const cpus = [...text.matchAll(/^node (\d+) cpus:(.*)$/gm)];
   const sizes = [...text.matchAll(/^node (\d+) size: (\d+) MB$/gm)];
