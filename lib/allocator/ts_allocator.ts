@@ -189,6 +189,7 @@ export class TsAllocator implements Allocator<number> {
   }
 
   check(): void {
+    this.#attached();
     check(this.#words);
   }
 
@@ -197,6 +198,7 @@ export class TsAllocator implements Allocator<number> {
   }
 
   #mallocUncached(size: number): number {
+    this.#attached();
     return 8 * this.#allocate(requested('size', size));
   }
 
@@ -271,10 +273,14 @@ export class TsAllocator implements Allocator<number> {
     this.#words[END] = this.#words.length / 2;
   }
 
+  #attached(): void {
+    if (this.#words.length === 0) throw badHeap('the buffer is detached');
+  }
+
   /** The unit of the live block at ptr; throws for anything else. */
   #blockAt(ptr: number): number {
     const words = this.#words;
-    if (words.length === 0) throw badHeap('the buffer is detached');
+    this.#attached();
     if (typeof ptr !== 'number') throw badNumber('ptr', ptr, 'an offset in the heap');
     const b = ptr / 8;
     if (!(b >= FIRST && b < words[TOP]!)) throw badPointer(ptr, 'is outside the blocks of this heap');
@@ -308,7 +314,6 @@ export class TsAllocator implements Allocator<number> {
       throw badHeap(`the heap in the buffer has an alignment of ${words[ALIGNMENT]!}`);
     }
     words[END] = words.length / 2;
-    if (words[PEAK]! > words[END]) words[PEAK] = words[TOP]!;
     check(words);
   }
 }

@@ -86,7 +86,7 @@ function checkState(words: Words): void {
   if (end < FIRST || 2 * end > words.length)
     throw corrupt(4 * END, `the heap ends at unit ${end}, outside the buffer`);
   if (top < FIRST || top > end) throw corrupt(4 * TOP, `the top is at unit ${top}, outside the heap`);
-  if (peak < top || peak > end) throw corrupt(4 * PEAK, `the peak is at unit ${peak}, outside the heap`);
+  if (peak < top) throw corrupt(4 * PEAK, `the peak is at unit ${peak}, below the top`);
   const alignment = words[ALIGNMENT]!;
   if (alignment !== 8 && alignment !== 16) throw corrupt(4 * ALIGNMENT, `the alignment is ${alignment}`);
   const cursor = words[CURSOR]!;

@@ -4,6 +4,9 @@ import { subjects } from './subjects.js';
 const pattern = (length: number, seed: number): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (i * 31 + seed) & 255);
 
+/** Quicker than toEqual. */
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
 describe.each(subjects)('%s, as C and glibc have it', (_, make) => {
   const { allocator: a, alignment, read, write } = make();
 
@@ -13,7 +16,7 @@ describe.each(subjects)('%s, as C and glibc have it', (_, make) => {
     for (const { ptr, size } of blocks) {
       expect(ptr % BigInt(alignment)).toBe(0n);
       expect(a.malloc_usable_size(ptr)).toBeGreaterThanOrEqual(size);
-      expect(read(ptr, size)).toEqual(pattern(size, size));
+      expect(same(read(ptr, size), pattern(size, size))).toBe(true);
       a.free(ptr);
     }
     a.check();
@@ -58,20 +61,23 @@ describe.each(subjects)('%s, as C and glibc have it', (_, make) => {
     a.check();
   });
 
-  it.each([1, 12, 13, 100, 1020, 5000, 70_000])('realloc keeps content from %i bytes up and down again', (size) => {
-    let ptr = a.malloc(size);
-    write(ptr, pattern(size, 3));
-    const wall = a.malloc(1);
-    for (const next of [size * 3, size * 10, size * 2, Math.ceil(size / 2)]) {
-      ptr = a.realloc(ptr, next);
-      const kept = Math.min(size, next);
-      expect(read(ptr, kept)).toEqual(pattern(kept, 3));
-      expect(a.malloc_usable_size(ptr)).toBeGreaterThanOrEqual(next);
-    }
-    a.free(wall);
-    a.free(ptr);
-    a.check();
-  });
+  it.each([1, 12, 13, 100, 1020, 5000, 70_000])(
+    'realloc keeps content from %i bytes up and down again',
+    (size) => {
+      let ptr = a.malloc(size);
+      write(ptr, pattern(size, 3));
+      const wall = a.malloc(1);
+      for (const next of [size * 3, size * 10, size * 2, Math.ceil(size / 2)]) {
+        ptr = a.realloc(ptr, next);
+        const kept = Math.min(size, next);
+        expect(same(read(ptr, kept), pattern(kept, 3))).toBe(true);
+        expect(a.malloc_usable_size(ptr)).toBeGreaterThanOrEqual(next);
+      }
+      a.free(wall);
+      a.free(ptr);
+      a.check();
+    },
+  );
 
   it('realloc(null, n) is malloc, realloc(p, 0) is free', () => {
     const ptr = a.realloc(0n, 20);
@@ -82,7 +88,11 @@ describe.each(subjects)('%s, as C and glibc have it', (_, make) => {
 
   it('aligns to every power of two up to a MiB', () => {
     for (let alignment = 8; alignment <= 2 ** 20; alignment *= 2) {
-      for (const ptr of [a.memalign(alignment, 40), a.posix_memalign(alignment, 40), a.aligned_alloc(alignment, 40)]) {
+      for (const ptr of [
+        a.memalign(alignment, 40),
+        a.posix_memalign(alignment, 40),
+        a.aligned_alloc(alignment, 40),
+      ]) {
         expect(ptr % BigInt(alignment)).toBe(0n);
         expect(a.malloc_usable_size(ptr)).toBeGreaterThanOrEqual(40);
         a.free(ptr);
@@ -115,12 +125,18 @@ describe.each(subjects)('%s, as C and glibc have it', (_, make) => {
     a.check();
   });
 
-  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses the size %d with ERR_OUT_OF_RANGE', (size) => {
-    const refused = expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining('size') });
-    expect(() => a.malloc(size)).toThrow(refused);
-    expect(() => a.calloc(1, size)).toThrow(refused);
-    expect(() => a.memalign(64, size)).toThrow(refused);
-  });
+  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'refuses the size %d with ERR_OUT_OF_RANGE',
+    (size) => {
+      const refused = expect.objectContaining({
+        code: 'ERR_OUT_OF_RANGE',
+        message: expect.stringContaining('size'),
+      });
+      expect(() => a.malloc(size)).toThrow(refused);
+      expect(() => a.calloc(1, size)).toThrow(refused);
+      expect(() => a.memalign(64, size)).toThrow(refused);
+    },
+  );
 
   it('mallinfo2 sees what is in use', () => {
     const before = a.mallinfo2().uordblks;

@@ -55,10 +55,16 @@ export class Model {
     const size = this.#size();
     const alignment = 8 << this.next(8);
     const ptr =
-      roll === 0 ? this.heap.calloc(1, size) : roll === 1 ? this.heap.memalign(alignment, size) : this.heap.malloc(size);
+      roll === 0
+        ? this.heap.calloc(1, size)
+        : roll === 1
+          ? this.heap.memalign(alignment, size)
+          : this.heap.malloc(size);
     if (ptr === 0) return;
-    if (roll === 0 && this.#bytes(ptr, size).some((byte) => byte !== 0)) throw new Error(`calloc: ${ptr} is dirty`);
-    if (roll === 1 && ptr % alignment !== 0) throw new Error(`memalign: ${ptr} is not aligned to ${alignment}`);
+    if (roll === 0 && this.#bytes(ptr, size).some((byte) => byte !== 0))
+      throw new Error(`calloc: ${ptr} is dirty`);
+    if (roll === 1 && ptr % alignment !== 0)
+      throw new Error(`memalign: ${ptr} is not aligned to ${alignment}`);
     this.#add(ptr, size);
   }
 
@@ -84,7 +90,8 @@ export class Model {
 
   #add(ptr: number, size: number): void {
     if (this.#live.has(ptr)) throw new Error(`${ptr} is live already`);
-    if (this.heap.malloc_usable_size(ptr) < size) throw new Error(`the block at ${ptr} is smaller than ${size}`);
+    if (this.heap.malloc_usable_size(ptr) < size)
+      throw new Error(`the block at ${ptr} is smaller than ${size}`);
     const tag = this.next(256);
     this.#bytes(ptr, size).fill(tag);
     this.#live.set(ptr, { size, tag });
@@ -104,7 +111,8 @@ export class Model {
   }
 
   #verify(ptr: number, size: number, tag: number): void {
-    if (this.#bytes(ptr, size).some((byte) => byte !== tag)) throw new Error(`the block at ${ptr} was overwritten`);
+    if (this.#bytes(ptr, size).some((byte) => byte !== tag))
+      throw new Error(`the block at ${ptr} was overwritten`);
   }
 
   #bytes(ptr: number, length: number): Uint8Array {
