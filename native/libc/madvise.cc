@@ -8,10 +8,17 @@
 namespace memprobe {
 namespace {
 
+// glibc makes POSIX_MADV_DONTNEED a no-op, so no posix advice can destroy anything; but what posix does not know it passes
+// on to madvise as it is.
+struct AdvisesInPosix : guard::Advises {
+  bool enter(napi_env env, void* addr, size_t length, int advice) {
+    return advice == POSIX_MADV_DONTNEED || Advises::enter(env, addr, length, advice);
+  }
+};
+
 constexpr bind::Entry table[] = {
     FN(madvise, MinusOne, "addr length advice").guarded<guard::Advises>().blocking(),
-    // glibc makes POSIX_MADV_DONTNEED a no-op: no posix advice can destroy anything.
-    FN(posix_madvise, Returned, "addr length advice").blocking(),
+    FN(posix_madvise, Returned, "addr length advice").guarded<AdvisesInPosix>().blocking(),
     SHAPE(process_madvise, ValueOrMinusOne, "pidfd ranges advice flags",
           [](int pidfd, const js::Ranges& ranges, int advice, unsigned flags) {
             return syscall(SYS_process_madvise, pidfd, ranges.data(), ranges.size(), advice, flags);

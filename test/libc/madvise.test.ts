@@ -98,6 +98,13 @@ describe('posix_madvise', () => {
     expectThrows('EINVAL', 'posix_madvise', () => posix_madvise(addr + 1n, PAGE, libc.POSIX_MADV_NORMAL));
     expectThrows('ENOMEM', 'posix_madvise', () => posix_madvise(hole(1), PAGE, libc.POSIX_MADV_WILLNEED));
   });
+
+  test('what posix does not know is passed on by glibc, and foreign memory kept from it', () => {
+    const { start } = libcText();
+    for (const advice of [libc.MADV_DONTNEED_LOCKED, libc.MADV_FREE, libc.MADV_GUARD_INSTALL])
+      expectNotOwned('posix_madvise', () => posix_madvise(start, PAGE, advice));
+    posix_madvise(start, PAGE, libc.POSIX_MADV_DONTNEED);
+  });
 });
 
 /** What the constants are called, asked of the export itself. */
