@@ -58,9 +58,10 @@ describe('memprobe doctor', () => {
   });
 
   test('an inspector that is turned off is told with the flag', async () => {
-    const flag = Number(process.versions.node.split('.')[0]) >= 22 ? '--disable-sigusr1' : undefined;
-    const args = [...(flag === undefined ? ['--experimental-permission', '--allow-fs-read=*'] : [flag])];
-    const result = await collectText(process.execPath, [...args, '--allow-addons', CLI, 'doctor', '--json']);
+    const hasFlag = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1');
+    const permission = ['--experimental-permission', '--allow-fs-read=*', '--allow-addons'];
+    const args = hasFlag ? ['--disable-sigusr1'] : permission;
+    const result = await collectText(process.execPath, [...args, CLI, 'doctor', '--json']);
     expect(result.code).toBe(3);
     expect(checkOf(result, 'inspector')).toMatchObject({
       health: 'refused',
