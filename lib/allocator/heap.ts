@@ -39,7 +39,7 @@ export function take(words: Words, n: number): number {
   if (b !== 0) return cut(words, b, n);
   if (words[TOP]! + n <= words[PEAK]!) return carve(words, n);
   // The more a request would raise the peak, the more work it is worth to avoid that.
-  if (consolidate(words, Math.min(32 + (n >>> 4), MOST)) === 0) return carve(words, n);
+  if (consolidate(words, Math.min(128 + (n >>> 2), MOST)) === 0) return carve(words, n);
   const found = find(words, n);
   return found !== 0 ? cut(words, found, n) : carve(words, n);
 }

@@ -198,6 +198,10 @@ export class TsAllocator implements Allocator<number> {
   }
 
   #mallocUncached(size: number): number {
+    if (size >>> 0 === size && size < CACHEABLE) {
+      const b = popNear(this.#words, this.#units(size));
+      if (b !== 0) return 8 * b;
+    }
     this.#attached();
     return 8 * this.#allocate(requested('size', size));
   }
