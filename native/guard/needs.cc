@@ -141,7 +141,7 @@ int Remaps::leave(void* result, int failed) {
   moved.start = now.start;
   moved.end = now.end;
   moved.origin = Origin::Mmap;
-  moved.numa = {};
+  moved.numa = numa_;
   record(moved);
   return 0;
 }

@@ -140,7 +140,7 @@ class Unmaps : public Need {
   Transit transit_;
 };
 
-class Remaps : public Need {
+class MEMPROBE_SHARED Remaps : public Need {
  public:
   bool enter(napi_env env, void* old, size_t old_size, size_t new_size, int flags, std::optional<void*> new_addr);
   int leave(void* result, int failed);
@@ -154,6 +154,7 @@ class Remaps : public Need {
 
  protected:
   uint64_t share_ = 0;  // whose memory may be moved: shares.h
+  NumaBlock numa_;      // what it is afterwards
 };
 
 class Protects : public Need {

@@ -24,6 +24,12 @@ Result<void*> reallocated(void* memory) {
   return memory == nullptr ? Result<void*>{.failure = explain(errno)} : Result<void*>{.value = memory};
 }
 
+// munmap, whose failure (sealed memory is EPERM) it does not return.
+Result<bind::Void> freed(void* start, size_t size) {
+  ::numa_free(start, size);
+  return {.failure = errno == 0 ? Failure{} : explain(errno)};
+}
+
 constexpr bind::Entry table[] = {
     LIBNUMA_SHAPE(numa_alloc, Told, "size", [](size_t size) { return placed(::numa_alloc(size), size); })
         .guarded<Allocates>(),
@@ -57,8 +63,8 @@ constexpr bind::Entry table[] = {
                     return reallocated(::numa_realloc(old, old_size, new_size));
                   })
         .guarded<Reallocates>(),
-    // munmap, whose failure it does not tell.
-    LIBNUMA(numa_free, Done, "start size").guarded<Frees>(),
+    LIBNUMA_SHAPE(numa_free, Told, "start size", [](void* start, size_t size) { return freed(start, size); })
+        .guarded<Frees>(),
     LIBNUMA(numa_interleave_memory, Done, "start size nodes"),
     LIBNUMA_SHAPE(numa_weighted_interleave_memory, Told, "start size nodes",
                   [](void* start, size_t size, bitmask* nodes) {

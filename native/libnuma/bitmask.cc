@@ -33,6 +33,13 @@ Filled change_all(Target mask) {
   return {};  // the mask itself, as in C
 }
 
+// C copies whole words: what lies behind the last bit would be copied on.
+void copy(Bits from, Target to) {
+  ::copy_bitmask_to_bitmask(from.mask, to.mask);
+  const size_t rest = to.mask->size % js::NodeMask::kWordBits;
+  if (rest != 0) to.mask->maskp[to.mask->size / js::NodeMask::kWordBits] &= (1UL << rest) - 1;
+}
+
 // The object stays, and everything that is done with it throws from then on.
 void release(Doomed mask) { numa_bitmask_free(std::exchange(mask.wrapped->mask, nullptr)); }
 
@@ -65,7 +72,7 @@ constexpr bind::Entry table[] = {
     LIBNUMA_SHAPE(numa_bitmask_equal, Never, "a b",
                   [](Bits a, Bits b) { return ::numa_bitmask_equal(a.mask, b.mask); }),
     LIBNUMA_SHAPE(copy_bitmask_to_bitmask, Done, "from to",
-                  [](Bits from, Target to) { ::copy_bitmask_to_bitmask(from.mask, to.mask); }),
+                  [](Bits from, Target to) { copy(from, to); }),
     LIBNUMA_SHAPE(copy_bitmask_to_nodemask, Done, "from to",
                   [](Bits from, Target to) {
                     nodemask_t nodes = nodemask_of(from.mask);

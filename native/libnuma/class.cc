@@ -31,8 +31,7 @@ int64_t bytes_of(const bitmask* mask) {
 void finalize(napi_env env, void* data, void*) {
   const std::unique_ptr<Wrapped> wrapped(static_cast<Wrapped*>(data));
   int64_t total = 0;
-  if (wrapped->mask == nullptr) return;
-  napi_adjust_external_memory(env, -bytes_of(wrapped->mask), &total);
+  napi_adjust_external_memory(env, -wrapped->bytes, &total);
   numa_bitmask_free(wrapped->mask);
 }
 
@@ -74,14 +73,13 @@ napi_value construct(napi_env env, napi_callback_info info) {
   const bool constant = class_of(env).constant;
   bitmask* mask = mask_for(env, info, size);
   if (mask == nullptr) return nullptr;
-  auto wrapped = std::make_unique<Wrapped>(Wrapped{mask, constant});
+  auto wrapped = std::make_unique<Wrapped>(Wrapped{mask, constant, bytes_of(mask)});
   if (napi_type_tag_object(env, self, &kTag) != napi_ok ||
       napi_wrap(env, self, wrapped.get(), finalize, nullptr, nullptr) != napi_ok) {
     numa_bitmask_free(mask);
     return nullptr;
   }
-  wrapped.release();
-  napi_adjust_external_memory(env, bytes_of(mask), &total);
+  napi_adjust_external_memory(env, wrapped.release()->bytes, &total);
   return self;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 namespace memprobe::numa {
 namespace {
@@ -88,11 +89,10 @@ extern "C" [[gnu::visibility("default")]] void numa_error(char* where) {
   const int number = errno;
   auto& said = memprobe::numa::complaints();
   // Of a preference for several nodes libnuma complains, up to 2.0.16, by the name of its own source file: it is fine.
-  const size_t length = std::strlen(where);
-  const bool own_file = length > 2 && std::strcmp(where + length - 2, ".c") == 0;
+  const bool own_file = std::string_view(where).ends_with("libnuma.c");
   if (!said.erred() && !own_file) {
     said.number = number;
-    std::snprintf(said.error.data(), said.error.size(), "%s", where);
+    std::snprintf(said.error.data(), said.error.size(), "%s", *where == '\0' ? "numa_error" : where);
   }
   errno = number;
 }

@@ -12,6 +12,7 @@ namespace memprobe::numa {
 struct Wrapped {
   bitmask* mask = nullptr;  // nullptr: freed
   bool constant = false;
+  int64_t bytes = 0;  // that V8 was told of
 };
 
 // nullptr: no Bitmask.

@@ -17,7 +17,7 @@ guard::Range allocated(void* start, size_t size) {
           .numa = {address, size}};
 }
 
-// Nothing where [start, start + size) is what one numa_alloc* returned.
+// Nothing where [start, start + size) is what one numa_alloc* returned, and nothing else has come in its place.
 Failure not_allocated(void* start, size_t size, const char* size_name) {
   const auto address = reinterpret_cast<uintptr_t>(start);
   const guard::Lock lock(books().lock);
@@ -26,10 +26,15 @@ Failure not_allocated(void* start, size_t size, const char* size_name) {
     return not_owned("not memory that a numa_alloc function returned, or already freed");
   }
   const size_t wanted = found.front().numa.size;
-  if (wanted == size) return {};
-  return fail("ERR_OUT_OF_RANGE", "The value of \"" + std::string(size_name) + "\" is out of range. It must be the " +
-                                      std::to_string(wanted) + " bytes that were allocated. Received " +
-                                      std::to_string(size));
+  if (wanted != size) {
+    return fail("ERR_OUT_OF_RANGE", "The value of \"" + std::string(size_name) + "\" is out of range. It must be the " +
+                                        std::to_string(wanted) + " bytes that were allocated. Received " +
+                                        std::to_string(size));
+  }
+  for (const guard::Range& part : books().ranges.within(address, address + size)) {
+    if (part.numa.start != address) return not_owned("some of it is another mapping by now; munmap gives back the rest");
+  }
+  return {};
 }
 
 Failure take(guard::Transit& transit, napi_env env, void* start, size_t size) {
@@ -50,16 +55,13 @@ bool Frees::enter(napi_env env, void* start, size_t size) {
 
 bool Reallocates::enter(napi_env env, void* old, size_t old_size, size_t new_size) {
   new_size_ = new_size;
-  return refuse(not_allocated(old, old_size, "oldSize")) && refuse(take(transit_, env, old, old_size));
+  return refuse(not_allocated(old, old_size, "oldSize")) &&
+         Remaps::enter(env, old, old_size, new_size, MREMAP_MAYMOVE, std::nullopt);
 }
 
 int Reallocates::leave(const Result<void*>& result, int failed) {
-  if (failed == 0) {
-    transit_.keep_out();
-    guard::record(allocated(result.value, new_size_));
-  }
-  transit_.put_back();
-  return 0;
+  numa_ = {reinterpret_cast<uintptr_t>(result.value), new_size_};
+  return Remaps::leave(result.value, failed);
 }
 
 bool Touches::enter(napi_env, void* start, size_t size) {

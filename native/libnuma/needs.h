@@ -32,13 +32,13 @@ class Frees : public guard::Need {
   guard::Transit transit_;
 };
 
-class Reallocates : public guard::Need {
+// mremap's rules: what the pages were, they stay.
+class Reallocates : public guard::Remaps {
  public:
   bool enter(napi_env env, void* old, size_t old_size, size_t new_size);
   int leave(const Result<void*>& result, int failed);
 
  private:
-  guard::Transit transit_;
   size_t new_size_ = 0;
 };
 

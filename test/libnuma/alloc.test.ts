@@ -3,12 +3,15 @@ import {
   type Address,
   free,
   get_mempolicy,
+  MAP_FIXED_NOREPLACE,
   mmap,
+  mprotect,
   MPOL_BIND,
   MPOL_F_ADDR,
   mremap,
   munmap,
   peek,
+  PROT_READ,
   view,
 } from '../../lib/libc/index.js';
 import * as numa from '../../lib/libnuma/index.js';
@@ -90,7 +93,7 @@ describeLibnuma('numa_free', () => {
     const bytes = new Uint8Array(view(start, 5000));
     numa_free(start, 5000);
     expect(bytes.length).toBe(0);
-    expect(mappingAt(start)).toBeUndefined();
+    expect(mappingAt(start)?.perms ?? '---p').toBe('---p'); // reserved until the view is collected
     expectNotOwned('numa_free', () => numa_free(start, 5000));
   });
 
@@ -109,8 +112,19 @@ describeLibnuma('numa_free', () => {
     const start = allocated(3 * PAGE);
     munmap(page(start, 1), PAGE);
     expectNotOwned('numa_free', () => numa_free(start, 3 * PAGE));
-    munmap(start, PAGE);
-    munmap(page(start, 2), PAGE);
+    const other = mmap(page(start, 1), PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+    expectNotOwned('numa_free', () => numa_free(start, 3 * PAGE));
+    expect(view(other, PAGE).byteLength).toBe(PAGE);
+    munmap(start, 3 * PAGE);
+  });
+
+  test('throws what munmap says, and the memory stays ours', async () => {
+    expect(
+      await program(`
+        const start = numa.numa_alloc_local(4096);
+        const sealed = outcome(() => libc.mseal(start, 4096, 0));
+        say(sealed === 'ok' ? [outcome(() => numa.numa_free(start, 4096)), libc.view(start, 4096).byteLength] : ['EPERM', 4096]);`),
+    ).toEqual([['EPERM', 4096]]);
   });
 
   test('two neighbours of one size are not one', () => {
@@ -163,6 +177,16 @@ describeLibnuma('numa_realloc', () => {
     expect(get_mempolicy(page(start, 299), MPOL_F_ADDR)).toEqual({ mode: MPOL_BIND, nodes: [0] });
     expect(thrown(() => numa_free(start, PAGE)).message).toContain('1228800 bytes');
     numa_free(start, 300 * PAGE);
+  });
+
+  test('keeps the protection: no view of what can’t be written', () => {
+    for (const pages of [1, 4]) {
+      const old = allocated(2 * PAGE);
+      mprotect(old, 2 * PAGE, PROT_READ);
+      const start = numa_realloc(old, 2 * PAGE, pages * PAGE);
+      expectThrows('EACCES', 'view', () => view(start, PAGE));
+      numa_free(start, pages * PAGE);
+    }
   });
 
   test('refuses another size or address, and a failure leaves all as it was', () => {

@@ -159,6 +159,8 @@ describeLibnuma('numa_bitmask_*', () => {
     const tiny = new Bitmask(10);
     numa.copy_bitmask_to_bitmask(mask(64, 3, 63), tiny); // C copies whole words
     expect([[...tiny], String(tiny), numa.numa_bitmask_weight(tiny)]).toEqual([[3], '3', 1]);
+    numa.copy_bitmask_to_bitmask(tiny, large);
+    expect([...large]).toEqual([3]);
     const nodes = new Bitmask(numa.NUMA_NUM_NODES);
     numa.copy_bitmask_to_nodemask(mask(300, 2, 299), nodes);
     expect([...nodes]).toEqual([2]);

@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import * as numa from '../../lib/libnuma/index.js';
-import { expectRefused, expectTypeError } from '../helpers/errors.js';
+import { expectRefused, expectTypeError, thrown } from '../helpers/errors.js';
 import { callNumber, compileSeccomp } from '../helpers/seccomp.js';
 import { describeLibnuma, program } from './helpers.js';
 
 describeLibnuma('libnuma’s complaints', () => {
   test('numa_error is an exception', () => {
     expectRefused('ERR_MEMPROBE_NUMA', 'numa_error', () => numa.numa_error('something of some length'));
+    for (const where of ['', 'own.c'])
+      expect(thrown(() => numa.numa_error(where))).toMatchObject({ code: 'ERR_MEMPROBE_NUMA' });
     expectTypeError('where', () => Reflect.apply(numa.numa_error, undefined, []));
   });
 
