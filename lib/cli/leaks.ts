@@ -1,12 +1,9 @@
 /** `memprobe leaks`: what was not freed, from a log of mtrace or of a program that it runs under trace. */
-import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { formatBytes } from '../explain/format.js';
-import { findLeaks, type LeakReport, readMtrace, renderLeaks, symbolize } from '../mtrace/index.js';
-import { MtraceError } from '../mtrace/errors.js';
-import { CliError, describeError, parseCount } from './errors.js';
-import { leaksOfProgram } from './leaks_program.js';
-import { Progress, screen } from './screen.js';
+import type { Trace } from '../mtrace/index.js';
+import { parseCount } from './errors.js';
+import { Progress } from './screen.js';
 
 export interface LeaksFlags {
   program?: string;
@@ -38,8 +35,10 @@ export function leaksCommand(): Command {
 }
 
 async function run(words: string[], flags: LeaksFlags, command: Command): Promise<void> {
-  if (process.argv.includes('--'))
+  if (process.argv.includes('--')) {
+    const { leaksOfProgram } = await import('./leaks_program.js');
     return leaksOfProgram(words, flags, (log, died) => tellLeaks(log, flags, died));
+  }
   const [log = ''] = words;
   if (words.length > 1) command.error('error: give one log, or a program after --', { exitCode: 2 });
   if (flags.output !== undefined) command.error('error: --output is for a program after --', { exitCode: 2 });
@@ -53,50 +52,19 @@ async function tellLeaks(log: string, flags: LeaksFlags, died?: string): Promise
   const progress = new Progress();
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    const report = await analyse(log, flags, interrupt.signal, progress);
-    progress.done();
-    print(
-      died === undefined ? report : { ...report, partial: true, reasons: [died, ...report.reasons] },
-      flags,
-    );
+    const { signal } = interrupt;
+    const reading = read(log, signal, progress);
+    reading.catch(() => {}); // it is awaited below
+    // What comes after the reading is loaded meanwhile.
+    const { reportLeaks } = await import('./leaks_report.js');
+    await reportLeaks(log, reading, flags, { signal, progress, died });
   } finally {
     progress.done();
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
 }
 
-async function analyse(
-  log: string,
-  { program, json, verbose, top }: LeaksFlags,
-  signal: AbortSignal,
-  progress: Progress,
-): Promise<LeakReport> {
-  const trace = await readMtrace(log, {
-    signal,
-    progress: (bytes) => progress.step(`read ${formatBytes(bytes)}`),
-  }).catch((error: unknown) => {
-    throw badLog(log, error);
-  });
-  const written = (await stat(log)).mtime;
-  return symbolize(findLeaks(trace), {
-    signal,
-    written,
-    ...(program !== undefined && { program }),
-    // What nobody sees needs no name.
-    ...(!json && { top: top ?? (verbose ? Infinity : 24) }),
-    progress: (object) => progress.step(`looking for names in ${object}`),
-  });
-}
-
-function badLog(log: string, error: unknown): CliError {
-  if (error instanceof MtraceError) return new CliError(error.code, `${log}: ${error.message}`);
-  return new CliError('ERR_MEMPROBE_BAD_FILE', `${log} could not be read: ${describeError(error)}`);
-}
-
-function print(report: LeakReport, { json, verbose = false, top }: LeaksFlags): void {
-  const hexadecimal = (_: string, value: unknown) =>
-    typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
-  const options = { ...screen(), verbose, ...(top !== undefined && { top }) };
-  const text = json ? `${JSON.stringify(report, hexadecimal, 2)}\n` : renderLeaks(report, options);
-  process.stdout.write(text);
+async function read(log: string, signal: AbortSignal, progress: Progress): Promise<Trace> {
+  const { readMtrace } = await import('../mtrace/read.js');
+  return readMtrace(log, { signal, progress: (bytes) => progress.step(`read ${formatBytes(bytes)}`) });
 }

@@ -45,15 +45,12 @@ export async function symbolize(report: LeakReport, options: SymbolizeOptions = 
   const notes = new Set(report.notes);
   const sites = report.sites.map((site) => ({ ...site }));
   const groups = groupByObject(sites.slice(0, options.top ?? sites.length));
-  for (const [object, members] of groups) {
-    if (options.signal?.aborted) break;
-    options.progress?.(object);
-    const note = await nameMembers(object, members, options);
-    if (note !== undefined) notes.add(note);
-  }
+  for (const note of await nameGroups([...groups], options)) if (note !== undefined) notes.add(note);
   await demangleSites(sites, options.signal);
   return { ...report, sites: sites.map(inOrder), notes: [...notes] };
 }
+
+const AT_ONCE = 4;
 
 interface Member {
   site: LeakSite;
@@ -68,6 +65,24 @@ function groupByObject(sites: LeakSite[]): Map<string, Member[]> {
     if (place) groups.set(place.object ?? '', [...(groups.get(place.object ?? '') ?? []), { site, place }]);
   }
   return groups;
+}
+
+/** Some at a time: addr2line takes a processor of its own. What to say of each where it does not work. */
+async function nameGroups(
+  groups: readonly [object: string, members: Member[]][],
+  options: SymbolizeOptions,
+): Promise<(string | undefined)[]> {
+  const notes: (string | undefined)[] = [];
+  const queue = groups.entries();
+  const work = async (): Promise<void> => {
+    for (const [i, [object, members]] of queue) {
+      if (options.signal?.aborted) return;
+      options.progress?.(object);
+      notes[i] = await nameMembers(object, members, options);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return notes;
 }
 
 /** What to say where it does not work. */
