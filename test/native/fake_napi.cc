@@ -36,6 +36,7 @@ napi_status napi_add_finalizer(napi_env, napi_value value, void* data, napi_fina
 }
 
 napi_status napi_is_detached_arraybuffer(napi_env, napi_value value, bool* result) {
+  if (value == nullptr) return napi_invalid_arg;
   *result = buffer(value).detached;
   return napi_ok;
 }

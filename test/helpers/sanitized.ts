@@ -1,0 +1,40 @@
+/** What can't be tested under the address sanitizer, and why: a set-up file of `npm run test:sanitize` alone. */
+import { beforeEach } from 'vitest';
+
+const MALLOC = "malloc is the sanitizer's: glibc's arenas and figures are empty";
+const PRELOAD = 'libc_malloc_debug.so.0 and the sanitizer both replace malloc';
+const MLOCK = 'the sanitizer makes mlock and its kin do nothing';
+const ABORTS = 'what is wrong on purpose is a report';
+const SHADOW = 'the memory of the sanitizer itself counts';
+
+/** File and name of the test, and the reason. */
+const CANNOT: readonly (readonly [file: RegExp, test: RegExp, why: string])[] = [
+  [/libc\/(hooks|mtrace)\.test/, /with the preload/, PRELOAD],
+  [/libc\/mcheck\.test/, /with the preload|from the start/, PRELOAD],
+  [/security\.test/, /logs of allocations/, PRELOAD],
+  [/libc\/mallinfo\.test/, /./, MALLOC],
+  [/promises\.test/, /does and returns what the call does/, MALLOC],
+  [/libc\/brk\.test/, /sbrk/, MALLOC],
+  [/procfs\/heap\.test/, /./, MALLOC],
+  [/libc\/mlock\.test/, /mlock|RLIMIT_MEMLOCK|limit/, MLOCK],
+  [/promises\.test/, /rejects with what the call throws/, MLOCK],
+  [/unsafe\.test/, /a double free aborts/, ABORTS],
+  [/(contract|leak)\.test/, /leaks/, SHADOW],
+  [/libc\/mincore\.test/, /absurd length/, SHADOW],
+];
+
+beforeEach(({ task, skip }) => {
+  const name = nameOf(task);
+  const found = CANNOT.find(([file, test]) => file.test(task.file.filepath) && test.test(name));
+  if (found !== undefined) skip(`under the address sanitizer: ${found[2]}`);
+});
+
+interface Named {
+  readonly name: string;
+  readonly suite?: Named | undefined;
+}
+
+/** With the groups that it is in. */
+function nameOf({ name, suite }: Named): string {
+  return suite === undefined ? name : `${nameOf(suite)} > ${name}`;
+}
