@@ -14,7 +14,7 @@
       "target_name": "memprobe",
       "sources": ["<!@(ls native/*.cc native/bind/*.cc native/guard/*.cc native/libc/*.cc native/mtrace/*.cc native/procfs/*.cc)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "_GNU_SOURCE"],
       "ldflags": ["<@(link_flags)"],
       # Behind node-gyp's own, which it overrides: the second addon finds this one by its name, and of two versions of
       # memprobe in one process the right one.
@@ -52,7 +52,7 @@
           "dependencies": ["memprobe"],
           "sources": ["<!@(ls native/libnuma/*.cc)"],
           "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-          "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+          "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "_GNU_SOURCE"],
           "ldflags": ["<@(link_flags)", "-Wl,-z,nodelete"],
           "libraries": ["-L<(PRODUCT_DIR)", "-l:memprobe.node", "-lnuma"],
           "cflags_cc!": ["<@(not_cxx_flags)"],

@@ -33,7 +33,9 @@ Napi::Object masks(Napi::Env env) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("Bitmask", define_class(env));
+  napi_value bitmask_class = define_class(env);
+  if (bitmask_class == nullptr) return exports;  // the worker that loads this is being terminated
+  exports.Set("Bitmask", bitmask_class);
   exports.Set("libnuma", bind::functions(env, topics, &bind::Entry::guarded));
   exports.Set("unsafe", bind::functions(env, topics, &bind::Entry::unguarded));
   exports.Set("constants", bind::constants(env, topics));
