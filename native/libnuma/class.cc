@@ -111,13 +111,15 @@ napi_value iterate(napi_env env, napi_callback_info info) {
 
 napi_value equals(napi_env env, napi_callback_info info) {
   napi_value other = nullptr;
-  const bitmask* mask = self_of(env, info, &other);
   js::NodeMask numbers;
+  const bitmask* mask = self_of(env, info, &other);
   if (mask == nullptr) return nullptr;
   if (const Wrapped* wrapped = unwrap(env, other); wrapped != nullptr && wrapped->mask != nullptr) {
     return js::Out<bool>::write(env, numa_bitmask_equal(mask, wrapped->mask) != 0, nullptr);
   }
   if (!js::In<const js::NodeMask&>::read(env, other, {env, info, 0}, numbers)) return nullptr;
+  mask = self_of(env, info);  // again: reading the other has run JavaScript, which may have freed this one
+  if (mask == nullptr) return nullptr;
   const bitmask theirs{numbers.words.size() * js::NodeMask::kWordBits, numbers.words.data()};
   return js::Out<bool>::write(env, numa_bitmask_equal(mask, &theirs) != 0, nullptr);
 }

@@ -90,6 +90,14 @@ describeLibnuma('Bitmask', () => {
     expect(numa.numa_migrate_pages(0, from, freeing())).toBe(0);
   });
 
+  test('freed while it is compared, it is used no more', async () => {
+    const answers = await program(`
+      const freed = new Bitmask(1 << 24);
+      const other = { *[Symbol.iterator]() { numa.numa_bitmask_free(freed); yield 1; } };
+      say(outcome(() => freed.equals(other)));`);
+    expect(answers).toEqual(['ERR_MEMPROBE_NOT_OWNED']);
+  });
+
   test('libnuma’s own are constant, and nobody frees them', () => {
     for (const own of [
       numa.numa_all_nodes_ptr,
