@@ -386,6 +386,37 @@ describe('SIGBUS', () => {
   });
 });
 
+describe('the memory of a Mapping', () => {
+  test('has one owner', async () => {
+    expect(
+      await said(`
+        const addr = anonymous(8192);
+        libc.mapping_create(addr, 4096, -1, '');
+        say([outcome(() => libc.mapping_create(addr, 8192, -1, '')), outcome(() => libc.munmap(addr, 4096))]);`),
+    ).toEqual([['EBUSY', 'EBUSY']]);
+  });
+
+  test('has no new views while it is resized', async () => {
+    expect(
+      await said(`
+        const held = libc.mapping_create(anonymous(4096), 4096, -1, '');
+        // The thread pool is busy, so the resize waits.
+        for (let i = 0; i < 8; i++) require('node:crypto').pbkdf2('', '', 100_000, 64, 'sha512', () => {});
+        const resized = promises.mapping_resize(held, 8192);
+        say(outcome(() => libc.mapping_view(held, 0, 4096)));
+        resized.then(() => say(libc.mapping_view(held, 0, 8192).byteLength));`),
+    ).toEqual(['EBUSY', 8192]);
+  });
+
+  test('is told from handles of other kinds', async () => {
+    expect(
+      await said(`
+        const held = libc.mapping_create(anonymous(4096), 4096, -1, '');
+        say([outcome(() => libc.mtrace_log_blocks(held)), outcome(() => libc.mapping_id(libc.mtrace_log(0)))]);`),
+    ).toEqual([['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE']]);
+  });
+});
+
 test.runIf(isRoot)('the guard holds for root too: a page at address 0 is owned like any other', async () => {
   expect(
     await said(`

@@ -49,7 +49,8 @@ size_t unit_of(int flags, int fd) {
 bool release_block(napi_env env, void* block, Failure& why) {
   const Lock lock(books().lock);
   const auto start = reinterpret_cast<uintptr_t>(block);
-  if (!blocks::known(block)) {
+  // From here on nobody takes it without the lock: another thread may have freed it, and got it again, since claim.
+  if (blocks::attend(start, 0).start != start) {
     why = not_owned("not a block that memprobe allocated, or already freed");
     return false;
   }

@@ -73,8 +73,12 @@ Result<Held> create(void* addr, size_t length, int fd, const std::string& about)
   if (share.unit == 0 || !books().ranges.covers(start, share.end())) {
     return {.failure = not_owned("memprobe did not map all of this range")};
   }
+  std::vector<Range> parts = books().ranges.within(start, share.end());
+  for (const Range& part : parts) {
+    if (part.share != 0) return {.failure = busy("a Mapping owns this memory already")};
+  }
   share.tag = ++tags;
-  for (Range part : books().ranges.within(start, share.end())) {
+  for (Range& part : parts) {
     part.share = share.tag;
     books().ranges.assign(part);
   }

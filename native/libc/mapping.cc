@@ -81,6 +81,7 @@ namespace {
 Result<Window> window(const Held& held, size_t offset, size_t length) {
   const Result<shares::Share> share = shares::state(held);
   if (share.failure) return {.failure = share.failure};
+  if (share.value.moving) return {.failure = guard::busy("this mapping is being resized; wait for its promise")};
   if (offset > share.value.length || length > share.value.length - offset) {
     return {.failure = fail("ERR_OUT_OF_RANGE", "offset and length reach beyond the mapping")};
   }

@@ -40,7 +40,9 @@ struct In<const Handle&> {
   static constexpr const char* ts = "object";
   static bool read(napi_env env, napi_value value, const Param& param, Handle& out) {
     void* data = nullptr;
-    if (is_type(env, value, napi_external) && napi_get_value_external(env, value, &data) == napi_ok) {
+    bool ours = false;
+    if (is_type(env, value, napi_external) && napi_check_object_type_tag(env, value, &tag, &ours) == napi_ok && ours &&
+        napi_get_value_external(env, value, &data) == napi_ok) {
       out = *static_cast<Handle*>(data);
       return true;
     }
@@ -48,6 +50,7 @@ struct In<const Handle&> {
     return false;
   }
   static std::string show(const Handle&) { return "log"; }
+  static constexpr napi_type_tag tag{0x6d656d70726f6265, 0x6d74726163656c01};
 };
 
 template <>
@@ -59,7 +62,7 @@ struct Out<Handle> {
     napi_value out = nullptr;
     if (napi_create_external(env, kept.get(), drop, nullptr, &out) != napi_ok) return nullptr;
     static_cast<void>(kept.release());
-    return out;
+    return napi_type_tag_object(env, out, &In<const Handle&>::tag) == napi_ok ? out : nullptr;
   }
 };
 
