@@ -3,5 +3,6 @@ export type { Address } from './address.js';
 export { type Check, type Diagnosis, doctor, type Health } from './doctor/index.js';
 export * from './explain/index.js';
 export * as mallocDebug from './malloc_debug.js';
+export * from './mapping/index.js';
 export * as numa from './numa/index.js';
 export { UnsupportedError } from './native.js';

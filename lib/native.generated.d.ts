@@ -60,6 +60,8 @@ export interface Libc {
   readonly __malloc_initialize_hook: () => Address;
   readonly __after_morecore_hook: () => Address;
   readonly owned_ranges: () => BigUint64Array;
+  readonly guard_counts: () => { ranges: number; mapped: number; blocks: number; retired: number; pins: number; views: number; stale: number; shares: number; orphans: number; };
+  readonly guard_check: () => string[];
   readonly procmap_query: (file: string, address: Address) => { start: bigint; end: bigint; offset: bigint; inode: bigint; dev: number; permBits: number; path: string } | null;
   readonly read_smaps: (file: string) => { start: BigUint64Array; end: BigUint64Array; offset: BigUint64Array; inode: BigUint64Array; dev: Uint32Array; permBits: Uint8Array; pathIndex: Uint32Array; paths: string[]; numbers: [name: string, values: Float64Array][]; texts: [name: string, { index: Uint32Array; strings: string[] }][]; badLine: number; badText: string; truncated: boolean };
   readonly walk_heap: (pid: number) => { arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number };

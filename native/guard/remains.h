@@ -15,6 +15,9 @@ class Remains {
   Remains& operator=(const Remains&) = delete;
   ~Remains();
 
+  uintptr_t start() const { return start_; }
+  bool block() const { return block_; }
+
  private:
   uintptr_t start_;
   uintptr_t end_;

@@ -1,0 +1,155 @@
+#include "check.h"
+
+#include <malloc.h>
+#include <sys/mman.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "owned.h"
+#include "shares.h"
+
+namespace memprobe::guard {
+namespace {
+
+std::string hex(uintptr_t start, uintptr_t end) {
+  char text[48];
+  std::snprintf(text, sizeof text, "0x%" PRIxPTR "-0x%" PRIxPTR, start, end);
+  return text;
+}
+
+// What the kernel has mapped.
+class Maps {
+ public:
+  Maps() {
+    std::ifstream file("/proc/self/maps");
+    for (std::string line; std::getline(file, line);) {
+      uintptr_t start = 0;
+      uintptr_t end = 0;
+      char perms[5] = "";
+      if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, perms) != 3) continue;
+      by_start_[start] = {end, perms[0] == 'r' && perms[1] == 'w'};
+    }
+  }
+
+  // All of [start, end) is mapped, readable and writable too if `open`.
+  bool covers(uintptr_t start, uintptr_t end, bool open) const {
+    auto it = by_start_.upper_bound(start);
+    if (it == by_start_.begin()) return false;
+    for (--it; it != by_start_.end() && it->first <= start; ++it) {
+      const auto [stop, accessible] = it->second;
+      if (stop <= start || (open && !accessible)) return false;
+      if (stop >= end) return true;
+      start = stop;
+    }
+    return false;
+  }
+
+ private:
+  std::map<uintptr_t, std::pair<uintptr_t, bool>> by_start_;
+};
+
+template <class Visit>
+void each_block(Visit visit) {
+  for (size_t leaf = 0; leaf < blocks::kLeaves; leaf++) {
+    const blocks::Cell* cells = blocks::leaves[leaf].load(std::memory_order_acquire);
+    if (cells == nullptr) continue;
+    for (size_t i = 0; i < blocks::kLeafBytes; i++) {
+      uint64_t eight = 0;
+      if (i % 8 == 0 && (std::memcpy(&eight, cells + i, sizeof eight), eight == 0)) {
+        i += 7;
+        continue;
+      }
+      const uint8_t mark = cells[i].load(std::memory_order_acquire);
+      if (mark != blocks::kNone) visit((leaf << blocks::kLeafBits) + i * blocks::kAlignment, mark);
+    }
+  }
+}
+
+class Check {
+ public:
+  std::vector<std::string> run() {
+    check_ranges();
+    check_blocks();
+    check_holds();
+    return std::move(problems_);
+  }
+
+ private:
+  void expect(bool holds, const char* what, uintptr_t start, uintptr_t end) {
+    if (!holds) problems_.push_back(std::string(what) + ": " + hex(start, end));
+  }
+
+  void check_ranges() {
+    uintptr_t reached = 0;
+    books().ranges.each([&](uintptr_t key, const Range& range) {
+      expect(key == range.start && range.start < range.end, "a range is filed wrongly or empty", range.start, range.end);
+      expect(range.start >= reached, "ranges overlap", range.start, range.end);
+      expect(maps_.covers(range.start, range.end, range.accessible()),
+             "a range is not mapped as the books say", range.start, range.end);
+      reached = range.end;
+    });
+  }
+
+  void check_blocks() {
+    uintptr_t reached = 0;
+    each_block([&](uintptr_t block, uint8_t mark) {
+      expect(block >= reached, "a block lies inside the one before", block, reached);
+      const bool there = maps_.covers(block - sizeof(size_t), block, true);
+      expect(there, "a block is not mapped", block, block);
+      if (!there) return;
+      reached = block + malloc_usable_size(reinterpret_cast<void*>(block));
+      expect(reached > block && maps_.covers(block, reached, true), "a block is not all there", block, reached);
+      if (mark == blocks::kRetired) retired_.insert(block);
+    });
+  }
+
+  void check_holds() {
+    std::set<uintptr_t> kept;
+    books().holds.each([&](const Hold& hold) {
+      expect(hold.start <= hold.end && hold.listed, "a hold is filed wrongly", hold.start, hold.end);
+      expect(hold.env == nullptr || hold.stale || owns(hold.start, hold.end - hold.start),
+             "a view reaches beyond what is owned", hold.start, hold.end);
+      for (const auto& remains : hold.remains) {
+        expect(hold.stale, "remains without a stale view", hold.start, hold.end);
+        if (remains->block()) kept.insert(remains->start());
+      }
+    });
+    expect(kept == retired_, "retired blocks and those that stale views keep differ", kept.size(), retired_.size());
+  }
+
+  const Maps maps_;
+  std::set<uintptr_t> retired_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+Counts counts() {
+  const Lock lock(books().lock);
+  Counts counts;
+  books().ranges.each([&](uintptr_t, const Range& range) {
+    counts.ranges++;
+    counts.mapped += range.end - range.start;
+  });
+  each_block([&](uintptr_t, uint8_t mark) { (mark == blocks::kRetired ? counts.retired : counts.blocks)++; });
+  const HoldCounts holds = books().holds.counts();
+  counts.pins = holds.pins;
+  counts.views = holds.views;
+  counts.stale = holds.stale;
+  const shares::Counts all = shares::counts();
+  counts.shares = all.shares;
+  counts.orphans = all.orphans;
+  return counts;
+}
+
+std::vector<std::string> check() {
+  const Lock lock(books().lock);
+  return Check().run();
+}
+
+}  // namespace memprobe::guard
