@@ -3,7 +3,7 @@ import { native } from '../native.js';
 
 /**
  * A copy of `length` bytes at `addr`, which may be any address of this process: EFAULT where not all of it is readable,
- * never a signal. @see process_vm_readv(2)
+ * never a signal. More than 4 GiB at a time throw ERR_OUT_OF_RANGE. @see process_vm_readv(2)
  */
 export const peek = native.libc.peek;
 

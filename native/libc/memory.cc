@@ -25,8 +25,19 @@ int move(void* remote, void* local, size_t length) {
 // In pieces: an absurd length fails before it is allocated, and the kernel stops short of 2 GiB.
 constexpr size_t kPiece = size_t{64} << 20;
 
+// Node 20's longest Uint8Array; over a longer one V8 ends the process.
+constexpr size_t kLongest = size_t{1} << 32;
+
+Failure too_long(void* addr, size_t length) {
+  uint8_t last = 0;
+  if (const int error = move<process_vm_readv>(static_cast<std::byte*>(addr) + length - 1, &last, 1)) return fail(error);
+  return fail("ERR_OUT_OF_RANGE", "The value of \"length\" is out of range. It must be at most 4 GiB. Received " +
+                                      std::to_string(length));
+}
+
 Result<std::vector<uint8_t>> read_bytes(void* addr, size_t length) {
   Result<std::vector<uint8_t>> result;
+  if (length > kLongest) return {.failure = too_long(addr, length)};
   auto& bytes = result.value;
   while (bytes.size() < length && !result.failure) {
     const size_t done = bytes.size();

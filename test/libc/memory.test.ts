@@ -37,6 +37,16 @@ describe('peek', () => {
     expectThrows('EFAULT', 'peek', () => peek(addr, Number.MAX_SAFE_INTEGER));
   });
 
+  test('of more than a Uint8Array can have is refused, where V8 would end the process', async () => {
+    expect(
+      await said(`
+        const length = 2 ** 32 + 4096;
+        const addr = libc.mmap(0n, length, c.PROT_READ, c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_NORESERVE, -1, 0);
+        say(outcome(() => libc.peek(addr, length)));
+        promises.peek(addr, length).catch((error) => say(error.code));`),
+    ).toEqual(['ERR_OUT_OF_RANGE', 'ERR_OUT_OF_RANGE']);
+  });
+
   test('bad arguments name the parameter', () => {
     expectTypeError('addr', () => Reflect.apply(peek, undefined, [1, 1]));
     expectTypeError('length', () => Reflect.apply(peek, undefined, [1n, 1n]));
