@@ -60,7 +60,8 @@ bool Set::read(napi_env env, napi_value value, const js::Param& param, size_t bi
   if (const Wrapped* wrapped = unwrap(env, value)) {
     if (wrapped->mask == nullptr) return refuse_freed(env, "this Bitmask was freed");
     words_ = words_of(wrapped->mask);
-    mask_.size = wrapped->mask->size;
+    // As large as the kernel's at least: a libnuma later than 2.0.19 does not tell the kernel of a mask's last bit.
+    mask_.size = std::max<size_t>(wrapped->mask->size, bits);
   } else {
     if (!js::In<const js::NodeMask&>::read(env, value, param, words_)) return false;
     for (size_t i = 0; i < words_.bits(); i++) {

@@ -46,6 +46,16 @@ describeLibnuma('the policy of this thread', () => {
     expect(get_mempolicy()).toMatchObject(policy);
   });
 
+  test('a Bitmask of any size is a set of nodes', async () => {
+    expect(
+      await program(`
+        for (const size of [1, 64, 65, 5000]) {
+          const mask = numa.numa_bitmask_setbit(new Bitmask(size), 0);
+          say([outcome(() => numa.numa_set_membind(mask)), libc.get_mempolicy().nodes]);
+        }`),
+    ).toEqual([1, 64, 65, 5000].map(() => ['ok', [0]]));
+  });
+
   test('libnuma reads back what it set', () => {
     numa.numa_set_membind([0]);
     expect([...numa.numa_get_membind()]).toEqual([0]);
