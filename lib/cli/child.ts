@@ -9,10 +9,11 @@ import { attributeSlowly } from '../explain/index.js';
 import type { Insider } from '../explain/insider.js';
 import type { Explanation } from '../explain/schema.js';
 import { noteOfDescendants } from './descendants.js';
+import { endLike } from './ending.js';
 import { CliError, describeError } from './errors.js';
 import type { ExplainFlags } from './flags.js';
 import { Host } from './host.js';
-import { endLike, hasEnded } from './run.js';
+import { hasEnded } from './run.js';
 
 type Print = (explanation: Explanation, flags: ExplainFlags) => void;
 

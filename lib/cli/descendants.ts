@@ -1,6 +1,7 @@
 /** What a program has started in turn: `npm start` is npm, and the application is a process of its own. */
 import { readdir, readFile } from 'node:fs/promises';
 import { count, formatBytes } from '../explain/format.js';
+import { programName } from '../explain/name.js';
 import { readStatus } from '../procfs/status.js';
 
 interface Running {
@@ -39,5 +40,5 @@ async function childrenOf(pid: number): Promise<number[]> {
 async function describe(pid: number): Promise<Running | undefined> {
   const status = await readStatus({ pid }).catch(() => undefined);
   const resident = status?.VmRSS;
-  return resident === undefined ? undefined : { pid, name: status?.Name ?? '', resident };
+  return resident === undefined ? undefined : { pid, name: await programName(pid), resident };
 }

@@ -1,6 +1,6 @@
 /** Ctrl-C in the midst of something that has to be cleaned up. */
+import { endLike } from './ending.js';
 import { CliError } from './errors.js';
-import { endLike } from './run.js';
 
 /**
  * Does work that SIGINT and SIGTERM abort. Once it has cleaned up, the command says `why` and ends by that very signal, as

@@ -3,9 +3,10 @@ import { constants, lstat, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mallocDebugEnvironment } from '../malloc_debug.js';
+import { endLike, type Ending } from './ending.js';
 import { CliError, describeError } from './errors.js';
 import type { LeaksFlags } from './leaks.js';
-import { endLike, type Ending, runProgram } from './run.js';
+import { runProgram } from './run.js';
 
 /** Prints what leaked; `died` says what cut the log short. */
 type Tell = (log: string, died?: string) => Promise<void>;

@@ -11,9 +11,10 @@ import {
   set_mempolicy,
 } from '../libc/mempolicy.js';
 import { allowedNodes, topology } from '../numa/index.js';
+import { endLike } from './ending.js';
 import { bindCpus, type CpuFlags, cpusOf } from './numa_cpus.js';
 import { selected, usage } from './numa_flags.js';
-import { endLike, runProgram } from './run.js';
+import { runProgram } from './run.js';
 
 /** Which memory; each takes its nodes, and only one of them can be in force. */
 interface PolicyFlags {

@@ -1,9 +1,9 @@
 /** `memprobe run --malloc-debug [--mcheck] -- node app.js`: starts a program with glibc's malloc debugging on. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:os';
 import { Command } from 'commander';
 import { mallocDebugEnvironment } from '../malloc_debug.js';
+import { type Ending, endLike } from './ending.js';
 import { CliError, describeError } from './errors.js';
 
 interface RunFlags {
@@ -11,12 +11,6 @@ interface RunFlags {
   mcheck?: boolean;
   pedantic?: boolean;
   mtrace?: string;
-}
-
-/** How a program ended. */
-export interface Ending {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 const HELP = `
@@ -93,10 +87,4 @@ function passSignals(child: ChildProcess): () => void {
   return () => {
     for (const [signal, handler] of handlers) process.off(signal, handler);
   };
-}
-
-/** Ends the command as the program ended. Where this process cannot die of the signal, 128 and its number, as shells do. */
-export function endLike({ code, signal }: Ending): void {
-  process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
-  if (signal !== null) process.kill(process.pid, signal);
 }

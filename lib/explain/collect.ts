@@ -1,10 +1,11 @@
 /** Gathers the raw facts. The map, the stacks and the heaps are read from outside, off this process's event loop. */
-import { readFile, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import { readHeap } from '../procfs/heap.js';
 import { readSmaps, type Smaps } from '../procfs/smaps.js';
 import { readSmapsRollup } from '../procfs/smaps_rollup.js';
 import type { Inside } from './ask.js';
 import type { Insider } from './insider.js';
+import { programName } from './name.js';
 import type { Trim } from './schema.js';
 import type { Range, Snapshot } from './snapshot.js';
 import { findStacks } from './stacks.js';
@@ -36,7 +37,15 @@ export async function collect(pid: number, options: CollectOptions = {}): Promis
   const heap = await orNote(readHeap({ pid }), 'malloc could not be walked', notes);
   const zeros = await findZeros(pid, smaps);
   const owned = await findOwned(smaps, insider, notes);
-  const facts = { pid, name: await nameOf(pid), time: new Date().toISOString(), smaps, stacks, owned, zeros };
+  const facts = {
+    pid,
+    name: await programName(pid),
+    time: new Date().toISOString(),
+    smaps,
+    stacks,
+    owned,
+    zeros,
+  };
   const v8 = inside.isolates.length > 0 || (await looksLikeNode(pid, smaps));
   const way = insider?.way ?? 'outside';
   const snapshot: Snapshot = {
@@ -83,10 +92,6 @@ async function findOwned(smaps: Smaps, insider: Insider | undefined, notes: stri
   const addon = smaps.paths.find((path) => /\/memprobe.*\.node$/.test(path));
   if (!addon || !insider) return [];
   return (await orNote(insider.owned(addon), 'what memprobe mapped there could not be told', notes)) ?? [];
-}
-
-async function nameOf(pid: number): Promise<string> {
-  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'unknown')).trim();
 }
 
 /** Node itself or a program with Node inside; other programs' memory is not searched for V8's. */

@@ -92,7 +92,7 @@ export type Way = 'inside' | 'attached' | 'outside';
 export interface Explanation {
   version: typeof SCHEMA_VERSION;
   pid: number;
-  /** The command name, from /proc/PID/comm. */
+  /** The command name, from /proc/PID/comm; where Node has put its main thread's there, its program's. */
   name: string;
   /** ISO 8601, when the memory map was read. */
   time: string;
