@@ -1,6 +1,6 @@
 /**
  * Every call, where it succeeds and where it fails, over and over. `npm run test:leaks` makes 100,000 rounds of each and allows
- * 256 KiB; a run of the whole suite makes 1,000 and allows as much less of what malloc counts exactly.
+ * 256 KiB; a run of the whole suite makes 500 and allows as much less of what malloc counts exactly.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { native } from '../lib/native.js';
 import { cases } from './leak/cases.js';
 
-const rounds = Number(process.env.MEMPROBE_LEAK_ROUNDS ?? 1000);
+const rounds = Number(process.env.MEMPROBE_LEAK_ROUNDS ?? 500);
 const LIMIT = 256 * 1024;
 /** A leak grows by something in each round, of which malloc's own figure misses nothing. */
 const MALLOC_LIMIT = Math.min(LIMIT, 16 * rounds);
