@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** Where did my process's memory go, and how do I get it back? */
 export type { Address } from './address.js';
 export { type Check, type Diagnosis, doctor, type Health } from './doctor/index.js';

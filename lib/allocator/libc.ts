@@ -1,15 +1,10 @@
 /** The C library's malloc as one more Allocator, for comparison; it takes the addon. */
+import * as libc from '../libc/index.js';
 import { unsupported } from './errors.js';
 import type { Allocator, HeapBlock, HeapInfo } from './interface.js';
 
-type Libc = typeof import('../libc/index.js');
-
-/** memprobe/libc if it can be had: this file must load in a browser too. */
-const libc: Libc | undefined = await import('../libc/index.js').catch(() => undefined);
-
 /** Why LibcAllocator can't be had here; undefined where it can. */
 export function whyNoLibc(): Error | undefined {
-  if (libc === undefined) return unsupported('memprobe/libc does not load here');
   try {
     libc.free(libc.malloc(0));
     return undefined;
@@ -31,70 +26,68 @@ function orNull(allocate: () => bigint): bigint {
 /** The process's own heap. Pointers are addresses; `peek`, `poke` and `view` of memprobe/libc reach what they point to. */
 export class LibcAllocator implements Allocator<bigint> {
   readonly kind = 'libc';
-  readonly #libc: Libc;
 
   /** Throws `ERR_MEMPROBE_UNSUPPORTED` where the addon does not load. */
   constructor() {
     const why = whyNoLibc();
-    if (libc === undefined || why !== undefined) throw why;
-    this.#libc = libc;
+    if (why !== undefined) throw why;
   }
 
   malloc(size: number): bigint {
-    return orNull(() => this.#libc.malloc(size));
+    return orNull(() => libc.malloc(size));
   }
 
   calloc(nmemb: number, size: number): bigint {
-    return orNull(() => this.#libc.calloc(nmemb, size));
+    return orNull(() => libc.calloc(nmemb, size));
   }
 
   realloc(ptr: bigint, size: number): bigint {
-    return orNull(() => this.#libc.realloc(ptr, size));
+    return orNull(() => libc.realloc(ptr, size));
   }
 
   reallocarray(ptr: bigint, nmemb: number, size: number): bigint {
-    return orNull(() => this.#libc.reallocarray(ptr, nmemb, size));
+    return orNull(() => libc.reallocarray(ptr, nmemb, size));
   }
 
   free(ptr: bigint): void {
-    this.#libc.free(ptr);
+    libc.free(ptr);
   }
 
   memalign(alignment: number, size: number): bigint {
-    return orNull(() => this.#libc.memalign(alignment, size));
+    return orNull(() => libc.memalign(alignment, size));
   }
 
   posix_memalign(alignment: number, size: number): bigint {
-    return this.#libc.posix_memalign(alignment, size);
+    return libc.posix_memalign(alignment, size);
   }
 
   aligned_alloc(alignment: number, size: number): bigint {
-    return orNull(() => this.#libc.aligned_alloc(alignment, size));
+    return orNull(() => libc.aligned_alloc(alignment, size));
   }
 
   valloc(size: number): bigint {
-    return orNull(() => this.#libc.valloc(size));
+    return orNull(() => libc.valloc(size));
   }
 
   pvalloc(size: number): bigint {
-    return orNull(() => this.#libc.pvalloc(size));
+    return orNull(() => libc.pvalloc(size));
   }
 
   malloc_usable_size(ptr: bigint): number {
-    return this.#libc.malloc_usable_size(ptr);
+    return libc.malloc_usable_size(ptr);
   }
 
   malloc_trim(pad: number): 0 | 1 {
-    return this.#libc.malloc_trim(pad) === 0 ? 0 : 1;
+    return libc.malloc_trim(pad) === 0 ? 0 : 1;
   }
 
   /** Of the whole process. */
   mallinfo2(): HeapInfo {
-    return this.#libc.mallinfo2();
+    return libc.mallinfo2();
   }
 
   mallopt(param: number, value: number): 0 | 1 {
-    return this.#libc.mallopt(param, value) === 0 ? 0 : 1;
+    return libc.mallopt(param, value) === 0 ? 0 : 1;
   }
 
   /** Always throws: glibc offers it no more. */

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * Logs of mtrace(3): read them in bounded memory, find what was not freed, and name the call sites.
  *

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** NUMA as an application sees it: the machine's nodes, this thread's policy, and where a process's memory lies. */
 export { formatList, parseList } from './lists.js';
 export type { HugePages, NodeFiles, NumaNode } from './node.js';

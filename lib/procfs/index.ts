@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** `memprobe/procfs`: what the kernel tells about memory in /proc. Parsers take bytes and open nothing; readers read. */
 export { ProcParseError } from './errors.js';
 export { findMapping } from './find.js';
