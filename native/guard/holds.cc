@@ -87,6 +87,12 @@ void Holds::detach(napi_env env, uintptr_t start, uintptr_t end) {
   });
 }
 
+bool Holds::used_in(uintptr_t start, uintptr_t end) {
+  bool found = false;
+  each_overlapping(start, end, [&](const Hold& hold) { found |= !hold.stale; });
+  return found;
+}
+
 bool Holds::stale_in(uintptr_t start, uintptr_t end) {
   bool found = false;
   each_overlapping(start, end, [&](const Hold& hold) { found |= hold.stale; });

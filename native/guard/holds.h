@@ -55,6 +55,8 @@ class Holds {
   // Detaches this thread's views of [start, end): they are stale from then on.
   void detach(napi_env env, uintptr_t start, uintptr_t end);
 
+  // Calls in progress, or views that are not stale, in whichever thread.
+  bool used_in(uintptr_t start, uintptr_t end);
   bool stale_in(uintptr_t start, uintptr_t end);
   // The stale views of [start, end) keep this until they are gone.
   void leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains);

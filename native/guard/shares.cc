@@ -46,11 +46,20 @@ using Entry = std::unordered_map<std::string, Share>::iterator;
 // Takes a share that nobody holds out of the books, unless something is in the way. The caller holds the lock.
 bool bow_out(Entry entry, std::vector<Share>& ended) {
   const Share& share = entry->second;
-  if (share.moving || books().holds.obstacle(nullptr, share.start, share.end())) return false;
+  if (share.moving || books().holds.used_in(share.start, share.end())) return false;
   books().ranges.erase(share.start, share.end());
   ended.push_back(share);
   table().erase(entry);
   return true;
+}
+
+// It waits for others to end; meanwhile no view is made of it. The caller holds the lock.
+void orphan(const Share& share) {
+  orphans++;
+  for (Range part : books().ranges.within(share.start, share.end())) {
+    part.prot = PROT_NONE;
+    books().ranges.assign(part);
+  }
 }
 
 // The caller does not hold the lock.
@@ -115,7 +124,7 @@ void let_go(napi_env env, const Held& held) {
     if (share == nullptr) return;
     held->holds = false;
     books().holds.detach(env, share->start, share->end());
-    if (--share->holders == 0 && !bow_out(table().find(held->id), ended)) orphans++;
+    if (--share->holders == 0 && !bow_out(table().find(held->id), ended)) orphan(*share);
   }
   give_back(ended);
 }

@@ -191,6 +191,16 @@ describe('close', () => {
   });
 });
 
+test('what waits for a call to end can be viewed no more, and goes with that call', async () => {
+  const mapping = Mapping.shared('waits', 32 << 20);
+  const reading = mapping.readAsync();
+  mapping.close();
+  expect(code(() => libc.view(mapping.address, PAGE))).toBe('EACCES');
+  expect((await reading).length).toBe(32 << 20);
+  owned(Mapping.anonymous(PAGE)).write(0, Uint8Array.of(1)); // whoever ends looks at what waits
+  expect(mapped('/memfd:waits')).toBe(0);
+});
+
 test('its memory is not unmapped, moved or replaced behind its back; protecting and advising it is fine', () => {
   const mapping = owned(Mapping.anonymous(2 * PAGE));
   const { address } = mapping;
