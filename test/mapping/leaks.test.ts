@@ -55,12 +55,13 @@ test('without being asked nothing is said; traceLeaks and { trace } name the pla
 test('a view that was moved away keeps a closed mapping’s memory until it is gone', () => {
   const output = printed(`
     const mapping = Mapping.shared('forgotten', 4096);
-    let moved = structuredClone(mapping.buffer, { transfer: [mapping.buffer] });
+    let { buffer } = mapping;
+    let moved = buffer.transfer?.() ?? structuredClone(buffer, { transfer: [buffer] }); // the latter only Node 20 does
     new Uint8Array(moved)[0] = 5;
     mapping.close();
     new Uint8Array(moved)[1] = 6;
     console.log(mapped(), String(new Uint8Array(moved, 0, 2)));
-    moved = undefined;
+    buffer = moved = undefined;
     console.log(await collected(() => mapped() === 0));`);
   expect(output).toMatch(/^(1 5,6|0 5,6)\ntrue\n$/); // Node 20 copies what it moves
 });
