@@ -61,13 +61,13 @@ const SHIFT = 800;
 
 /**
  * What would exhaust the machine fails instead; a process without capabilities can't poison real memory or reach into
- * other users' processes. V8 reserves
- * some 12 GiB of address space by itself; of memory that is its own and writable, a process may have 1.5 GiB.
+ * other users' processes. V8 reserves some 12 GiB of address space by itself. The 4 GiB are for writable memory of its own (Node 24
+ * counts 512 MiB for the code of each thread, and ends where a worker finds no room for it).
  */
 const LIMITS = [
   'prlimit',
-  `--as=${64 * 2 ** 30}`,
-  `--data=${3 * 2 ** 29}`,
+  `--as=${2 ** 40}`,
+  `--data=${2 ** 32}`,
   `--memlock=${2 ** 22}`,
   '--nofile=256',
   '--core=0',
