@@ -37,7 +37,7 @@ export async function locate(target: Target, deadline: Deadline): Promise<Locate
     if (odd) return { ...odd, wasOpen: true };
     throw error;
   }
-  return await awaitInspector(target, before, deadline);
+  return await awaitInspector(target, { expected, before }, deadline);
 }
 
 function likely(sockets: readonly ListeningSocket[], { port }: InspectorAddress): ListeningSocket[] {
@@ -93,11 +93,10 @@ function overlaps(a: string, b: string): boolean {
 
 /** Waits until the target listens where it did not before, and an inspector answers there. */
 async function awaitInspector(
-  target: Target,
-  before: ListeningSocket[],
+  { pid }: Target,
+  { expected, before }: { expected: InspectorAddress; before: ListeningSocket[] },
   deadline: Deadline,
 ): Promise<Located> {
-  const { pid } = target;
   const known = new Set(before.map(({ inode }) => inode));
   const patience = performance.now() + PATIENCE;
   let lookedElsewhere = false;
@@ -112,14 +111,17 @@ async function awaitInspector(
     const odd = await ask(pid, before);
     if (odd) return { ...odd, wasOpen: true };
   }
-  throw await notOpened(pid);
+  throw await notOpened(pid, expected);
 }
 
-async function notOpened(pid: number): Promise<AttachError> {
+/** The signal can't be taken back: whoever sent it has to know what it may still do, and how to undo that. */
+async function notOpened(pid: number, { host, port }: InspectorAddress): Promise<AttachError> {
   const silence = await describeSilence(pid);
+  const where = port === 0 ? `a free port of ${host}` : `${host}:${port}`;
   return new AttachError(
     'NOT_OPENED',
     `Process ${pid} was sent SIGUSR1 but has not opened its inspector: ${silence}, or its standard error says why. ` +
-      `It may still open it when it goes on: then try again. Look from outside with --no-attach.`,
+      `When it goes on, it may still open it on ${where}, and would leave it open. To close it then: ` +
+      `node inspect -p ${pid}, and there exec('process._debugEnd()'). Look from outside with --no-attach.`,
   );
 }

@@ -1,10 +1,10 @@
 /** Ctrl-C in the midst of something that has to be cleaned up. */
 import { endLike } from './ending.js';
-import { CliError } from './errors.js';
+import { CliError, describeError } from './errors.js';
 
 /**
  * Does work that SIGINT and SIGTERM abort. Once it has cleaned up, the command says `why` and ends by that very signal, as
- * it would have without all this: a shell sees 130, or stops its loop.
+ * it would have without all this: a shell sees 130, or stops its loop. Where cleaning up failed, it says that instead.
  */
 export async function interruptible<T>(why: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interrupt = new AbortController();
@@ -19,7 +19,8 @@ export async function interruptible<T>(why: string, work: (signal: AbortSignal) 
     return await work(interrupt.signal);
   } catch (error) {
     if (received === undefined) throw error;
-    process.stderr.write(`memprobe: ${why}\n`);
+    const said = error === interrupt.signal.reason ? why : `interrupted: ${describeError(error)}`;
+    process.stderr.write(`memprobe: ${said}\n`);
     ignore();
     endLike({ code: null, signal: received });
     process.exit();

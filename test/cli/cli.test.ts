@@ -114,6 +114,20 @@ describe('memprobe explain', () => {
     expect(opened).toBe(2);
   });
 
+  test('interrupted after the signal to a blocked process, it says that its inspector may still open', async () => {
+    const code =
+      "require('fs').writeSync(1, 'ready'); require('child_process').execFileSync('sleep', ['6']);";
+    const { pid } = await startNode(process.execPath, code);
+    const args = ['explain', '--pid', String(pid), '--attach'];
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    setTimeout(() => child.kill('SIGINT'), 3000);
+    expect(await once(child, 'close')).toEqual([null, 'SIGINT']);
+    expect(stderr).toMatch(/^memprobe: interrupted: .*SIGUSR1.*may still open it.*node inspect -p/);
+    expect(stderr).not.toContain('left as it was');
+  });
+
   test('explains a process that is not Node, and never signals it', async () => {
     const child = await start('python3', ['-c', 'print(1, flush=True); import time; time.sleep(60)']);
     const refused = await memprobe(['explain', '--pid', String(child.pid), '--attach']);
