@@ -127,7 +127,7 @@ class Booker {
       left -= taken;
       return taken;
     };
-    const source = 'ranges that memprobe mapped itself';
+    const source = "ranges that memprobe mapped, and its own table of malloc'ed blocks where it keeps one";
     owned.meet(row.start, row.end, (_, overlap) => {
       this.#ledger.add('memprobe', row.path || 'anonymous memory', take(overlap), source);
     });

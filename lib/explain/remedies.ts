@@ -3,19 +3,42 @@ import { type Facts, trimmable } from './facts.js';
 import { count, formatBytes } from './format.js';
 import type { Remedy } from './schema.js';
 
+/** How the program is started, in the commands below. */
+function program({ snapshot }: Facts): string {
+  return snapshot.v8 ? 'node app.js' : './PROGRAM';
+}
+
 export function trim(facts: Facts): Remedy {
-  const { pid, trim: done } = facts.snapshot;
-  const id = 'malloc-trim';
-  if (done) {
-    const text = `malloc_trim gave back ${formatBytes(done.before - done.after)} in ${Math.round(done.milliseconds)} ms`;
-    return {
-      id,
-      text: `${text}. Call it after bursts of work: malloc_trim(0) of memprobe/libc does the same.`,
-    };
-  }
+  const { trim: done } = facts.snapshot;
+  if (!done) return facts.snapshot.v8 ? trimByMemprobe(facts) : trimByDebugger(facts);
+  const saved = done.before - done.after;
+  if (saved <= 0) return { id: TRIM, text: 'malloc_trim found nothing to give back.' };
+  const text = `malloc_trim gave back ${formatBytes(saved)} in ${Math.round(done.milliseconds)} ms`;
+  return {
+    id: TRIM,
+    text: `${text}. Call it after bursts of work: malloc_trim(0) of memprobe/libc does the same.`,
+  };
+}
+
+const TRIM = 'malloc-trim';
+
+function trimByMemprobe(facts: Facts): Remedy {
   const estimate = trimmable(facts);
   const text = `malloc_trim(0) would give back about ${formatBytes(estimate)}; --trim does it now and measures.`;
-  return { id, text, estimate, command: `memprobe explain --pid ${pid} --attach --trim` };
+  return {
+    id: TRIM,
+    text,
+    estimate,
+    command: `memprobe explain --pid ${facts.snapshot.pid} --attach --trim`,
+  };
+}
+
+/** memprobe gets into Node processes only. */
+function trimByDebugger(facts: Facts): Remedy {
+  const estimate = trimmable(facts);
+  const text = `malloc_trim(0) would give back about ${formatBytes(estimate)}; a debugger can call it, or the program itself.`;
+  const command = `gdb -p ${facts.snapshot.pid} -batch -ex 'call (int)malloc_trim(0)'`;
+  return { id: TRIM, text, estimate, command };
 }
 
 /** Worth it where much lies at the end of the heap: glibc raises its threshold by itself as big blocks are freed. */
@@ -23,22 +46,22 @@ export function trimThreshold(facts: Facts): Remedy[] {
   const tops = (facts.snapshot.heap?.arenas ?? []).reduce((sum, arena) => sum + arena.top.trimmable, 0);
   if (tops < trimmable(facts) / 4) return [];
   const text = `${formatBytes(tops)} lie at the end of the heap, where glibc gives back early if it is told to.`;
-  return [{ id: 'trim-threshold', text, command: 'MALLOC_TRIM_THRESHOLD_=131072 node app.js' }];
+  return [{ id: 'trim-threshold', text, command: `MALLOC_TRIM_THRESHOLD_=131072 ${program(facts)}` }];
 }
 
 /** glibc returns only the end of its heap by itself; others return free pages anywhere. */
-export function otherAllocator(): Remedy {
+export function otherAllocator(facts: Facts): Remedy {
   const text =
     'An allocator that returns free pages by itself avoids it (Debian: apt-get install libjemalloc2).';
-  return { id: 'other-allocator', text, command: 'LD_PRELOAD=libjemalloc.so.2 node app.js' };
+  return { id: 'other-allocator', text, command: `LD_PRELOAD=libjemalloc.so.2 ${program(facts)}` };
 }
 
-export function fewerArenas({ snapshot }: Facts): Remedy[] {
-  const arenas = snapshot.heap?.arenas.filter((arena) => !arena.main) ?? [];
+export function fewerArenas(facts: Facts): Remedy[] {
+  const arenas = facts.snapshot.heap?.arenas.filter((arena) => !arena.main) ?? [];
   const free = arenas.reduce((sum, arena) => sum + arena.free.resident + arena.top.resident, 0);
   if (arenas.length < 2 || free < 8 * 2 ** 20) return [];
   const text = `${formatBytes(free)} are free in ${count(arenas.length, 'thread arena')}; fewer arenas keep less.`;
-  return [{ id: 'fewer-arenas', text, command: 'MALLOC_ARENA_MAX=2 node app.js' }];
+  return [{ id: 'fewer-arenas', text, command: `MALLOC_ARENA_MAX=2 ${program(facts)}` }];
 }
 
 /** No pid here: the signal kills a process that was not started with the option. */
@@ -78,26 +101,28 @@ export function attachFirst({ snapshot }: Facts): Remedy[] {
   return [{ id: 'attach', text, command: `memprobe explain --pid ${snapshot.pid} --attach` }];
 }
 
-export function leaks({ snapshot }: Facts): Remedy {
+export function leaks(facts: Facts): Remedy {
   const text = 'List the blocks that are never freed, by call site: start the program under a trace (slow).';
-  return { id: 'leaks', text, command: `memprobe leaks -- ${snapshot.v8 ? 'node app.js' : 'PROGRAM'}` };
+  return { id: 'leaks', text, command: `memprobe leaks -- ${program(facts)}` };
 }
 
-export function nativeProfiler({ snapshot }: Facts): Remedy {
+export function nativeProfiler(facts: Facts): Remedy {
   const text = 'See which code allocates: start the program under a heap profiler.';
-  return { id: 'native-profiler', text, command: `heaptrack ${snapshot.v8 ? 'node app.js' : 'PROGRAM'}` };
+  return { id: 'native-profiler', text, command: `heaptrack ${program(facts)}` };
 }
 
-export function fewerThreads(): Remedy {
+export function fewerThreads({ snapshot }: Facts): Remedy {
+  if (!snapshot.v8)
+    return { id: 'fewer-threads', text: 'Fewer threads: the program decides how many it starts.' };
   const text = 'Fewer threads: worker_threads of the program, UV_THREADPOOL_SIZE, --v8-pool-size.';
   return { id: 'fewer-threads', text, command: 'UV_THREADPOOL_SIZE=4 node --v8-pool-size=2 app.js' };
 }
 
-export function smallerStacks(): Remedy {
-  return {
-    id: 'smaller-stacks',
-    text: 'Smaller stacks: resourceLimits.stackSizeMb of new Worker(), ulimit -s for the pool.',
-  };
+export function smallerStacks({ snapshot }: Facts): Remedy {
+  const text = snapshot.v8
+    ? 'Smaller stacks: resourceLimits.stackSizeMb of new Worker(), ulimit -s for the pool.'
+    : 'Smaller stacks: ulimit -s before the program starts, or pthread_attr_setstacksize in it.';
+  return { id: 'smaller-stacks', text };
 }
 
 export function dropFilePages(): Remedy {

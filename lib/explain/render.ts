@@ -47,10 +47,14 @@ function headline({ pid, name, way, verdict, trim }: Explanation, style: Style):
   return lines;
 }
 
+/** The call itself, made from inside, takes memory too: where there was little to give back, more than that. */
 function trimmed({ before, after, milliseconds }: NonNullable<Explanation['trim']>): string {
-  const saved = formatBytes(Math.max(0, before - after));
+  const time = `in ${milliseconds.toFixed(1)} ms`;
   const way = `${formatBytes(before)} to ${formatBytes(after)}`;
-  return `malloc_trim gave back ${saved} in ${milliseconds.toFixed(1)} ms: resident memory went from ${way}.`;
+  if (after < before)
+    return `malloc_trim gave back ${formatBytes(before - after)} ${time}: resident memory went from ${way}.`;
+  const growth = after > before ? `, and making the call took resident memory from ${way}` : '';
+  return `malloc_trim found nothing to give back (${time})${growth}.`;
 }
 
 function table(explanation: Explanation, room: number, style: Style): string[] {

@@ -31,13 +31,13 @@ export const RULES: Rule[] = [
       'is free memory that glibc keeps instead of giving it back: no leak, but fragmentation or habit.',
     evidence: (facts) => [
       `${formatBytes(trimmable(facts))} of it are whole pages that malloc_trim can give back`,
-      `${arenas(facts)}, beside ${formatBytes(mallocInUse(facts))} in use (Buffers included)`,
+      `${arenas(facts)}, beside ${formatBytes(mallocInUse(facts))} in use${facts.snapshot.v8 ? ' (Buffers included)' : ''}`,
     ],
     remedies: (facts) => [
       remedies.trim(facts),
       ...remedies.fewerArenas(facts),
       ...remedies.trimThreshold(facts),
-      remedies.otherAllocator(),
+      remedies.otherAllocator(facts),
     ],
   },
   {
@@ -88,7 +88,7 @@ export const RULES: Rule[] = [
     share: 0.2,
     summary: () => 'is thread stacks: many threads, or deep recursion in some.',
     evidence: (facts) => [`${count(facts.snapshot.stacks.length, 'thread')}`, ...biggest(facts, 'stacks')],
-    remedies: () => [remedies.fewerThreads(), remedies.smallerStacks()],
+    remedies: (facts) => [remedies.fewerThreads(facts), remedies.smallerStacks(facts)],
   },
   {
     id: 'files',
@@ -167,20 +167,21 @@ function usedHeap(facts: Facts): string[] {
   ];
 }
 
-function blockSizes({ snapshot }: Facts): string[] {
-  const own = snapshot.heap?.mmapped.total;
-  const big = own?.bytes
-    ? [`${count(own.chunks, 'live block')} in mappings of their own (${formatBytes(own.bytes)} in all)`]
-    : [];
-  return [...arenaBlocks(snapshot), ...big];
-}
-
-function arenaBlocks(snapshot: Facts['snapshot']): string[] {
-  const sizes = [...(snapshot.heap?.sizes ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
-  return sizes.map(({ from, to, chunks, bytes }) => {
-    const size = from === to ? `${from} bytes` : `${formatBytes(from)} to ${formatBytes(to)}`;
-    return `${count(chunks, 'live block')} of ${size} (${formatBytes(bytes)} in all)`;
-  });
+/** Blocks in use, by size class and in mappings of their own: what holds most comes first. */
+function blockSizes({ snapshot: { heap } }: Facts): string[] {
+  const own = heap?.mmapped.total;
+  const groups = (heap?.sizes ?? []).map(({ from, to, chunks, bytes }) => ({
+    chunks,
+    bytes,
+    where: from === to ? `of ${from} bytes` : `of ${formatBytes(from)} to ${formatBytes(to)}`,
+  }));
+  if (own?.bytes) groups.push({ chunks: own.chunks, bytes: own.bytes, where: 'in mappings of their own' });
+  return groups
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, 4)
+    .map(
+      ({ chunks, bytes, where }) => `${count(chunks, 'live block')} ${where} (${formatBytes(bytes)} in all)`,
+    );
 }
 
 function knownExternal(facts: Facts): string[] {

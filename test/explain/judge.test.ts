@@ -76,10 +76,30 @@ test('an idle Python process is healthy', () => {
 test('big blocks that are in use are named by their size', () => {
   const { verdict } = judgeWith('malloc.live', 2 * GiB, 3 * GiB);
   const biggest = [...(snapshot.heap?.sizes ?? [])].sort((a, b) => b.bytes - a.bytes)[0];
-  expect(verdict.evidence[0]).toContain(biggest?.chunks.toLocaleString('en-US'));
+  expect(verdict.evidence.join('\n')).toContain(`${biggest?.chunks.toLocaleString('en-US')} live blocks of `);
 });
 
 test('from outside, Buffers may hide in malloc: attaching is the first remedy', () => {
   const { remedies } = judgeWith('malloc.live', 2 * GiB, 3 * GiB, readCaptured('outside-node26'));
   expect(remedies[0]?.command).toContain('--attach');
+});
+
+test('a program that is not Node is given no advice for Node', () => {
+  const native: Snapshot = { ...snapshot, v8: false, way: 'outside', isolates: [] };
+  for (const id of ['malloc.retained', 'malloc.live', 'stacks', 'unexplained'] as const) {
+    const { verdict, remedies } = judgeWith(id, 2 * GiB, 3 * GiB, native);
+    const text = JSON.stringify([verdict, remedies]);
+    expect(text).not.toMatch(/node app|--attach|Buffers|worker|UV_/i);
+  }
+  const [trim] = judgeWith('malloc.retained', 2 * GiB, 3 * GiB, native).remedies;
+  expect(trim?.command).toContain('malloc_trim(0)');
+});
+
+test('what holds most comes first, be it blocks in mappings of their own', () => {
+  const { heap } = snapshot;
+  if (!heap) throw new Error('the captured process has a heap');
+  const total = { ...heap.mmapped.total, chunks: 301, bytes: 8 * GiB };
+  const big: Snapshot = { ...snapshot, heap: { ...heap, mmapped: { ...heap.mmapped, total } } };
+  const { verdict } = judgeWith('malloc.live', 9 * GiB, 10 * GiB, big);
+  expect(verdict.evidence[0]).toBe('301 live blocks in mappings of their own (8.0 GiB in all)');
 });

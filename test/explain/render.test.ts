@@ -48,6 +48,15 @@ test('verbose shows where each figure comes from, and as many parts as asked for
   expect(text).toContain('more  (--top)');
 });
 
+test('a trim that gave nothing back says so, and whose growth that is', () => {
+  const trim = { before: 43 * 2 ** 20, after: 45 * 2 ** 20, milliseconds: 3.1 };
+  const text = render({ ...explanation, trim }).replace(/\s+/g, ' ');
+  expect(text).toContain(
+    'nothing to give back (in 3.1 ms), and making the call took resident memory from 43.0 MiB',
+  );
+  expect(text).not.toContain('gave back 0 B');
+});
+
 test('a trim is told with its bytes and milliseconds', () => {
   const trim = {
     before: 400 * 2 ** 20,
