@@ -30,6 +30,24 @@ Failure obstacle_of(const Hold& hold) {
               "try again when the garbage collector has taken it");
 }
 
+// The beginning of libuv's uv_loop_t, which is part of its ABI: node-api-headers bring no uv.h.
+struct LoopHead {
+  void* data;
+  unsigned active_handles;
+  void* handles[2];
+  union {
+    void* unused;
+    unsigned count;
+  } active_requests;
+};
+
+// Whether something that was begun on this thread (zlib, fs, crypto, a write) may have taken the address of a view.
+bool in_flight(napi_env env) {
+  uv_loop_s* loop = nullptr;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return true;
+  return reinterpret_cast<const LoopHead*>(loop)->active_requests.count != 0;
+}
+
 void unkeep(Hold& hold) {
   if (std::exchange(hold.kept, false)) napi_reference_unref(hold.env, hold.view, nullptr);
 }
@@ -82,6 +100,7 @@ void Holds::detach(napi_env env, uintptr_t start, uintptr_t end) {
     napi_value buffer = is_here(hold) && !hold.stale ? attached(hold) : nullptr;
     if (buffer == nullptr || napi_detach_arraybuffer(env, buffer) != napi_ok) return;
     unkeep(hold);
+    if (!in_flight(env)) return remove(hold);
     hold.stale = true;
     faults::install();
   });
@@ -102,6 +121,12 @@ bool Holds::stale_in(uintptr_t start, uintptr_t end) {
 void Holds::leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains) {
   each_overlapping(start, end, [&](Hold& hold) {
     if (hold.stale) hold.remains.push_back(remains);
+  });
+}
+
+void Holds::let_break_pass(uintptr_t from, uintptr_t to) {
+  each_overlapping(from, to, [&](Hold& hold) {
+    std::erase_if(hold.remains, [&](const auto& remains) { return remains->blocks_break(from, to); });
   });
 }
 

@@ -1,8 +1,9 @@
 // Who holds on to memory of ours: views (ArrayBuffers over it) and pins (calls in progress). Its caller holds the
 // guard's lock.
 // A view lives through three stages. Attached: JavaScript uses it. Stale: we have detached it because its memory went,
-// but zlib, fs or crypto may have taken its address before and still use it on another thread; they keep the detached
-// buffer alive meanwhile. Gone: the garbage collector has taken the buffer, so nobody has the address any more.
+// while a request of this thread's event loop was in flight: zlib, fs or crypto may have taken its address before and
+// still use it on another thread; they keep the detached buffer alive meanwhile. Gone: the garbage collector has taken
+// the buffer, or nothing was in flight, so nobody has the address any more.
 // The memory of a stale view is given back at once, its addresses only when the view is gone: remains.h.
 #pragma once
 
@@ -52,7 +53,7 @@ class Holds {
   napi_value view_of(napi_env env, uintptr_t start, uintptr_t end);
   // Why [start, end) can't change hands now (EBUSY), or nothing.
   Failure obstacle(napi_env env, uintptr_t start, uintptr_t end);
-  // Detaches this thread's views of [start, end): they are stale from then on.
+  // Detaches this thread's views of [start, end): they are stale from then on, or gone.
   void detach(napi_env env, uintptr_t start, uintptr_t end);
 
   // Calls in progress, or views that are not stale, in whichever thread.
@@ -60,6 +61,8 @@ class Holds {
   bool stale_in(uintptr_t start, uintptr_t end);
   // The stale views of [start, end) keep this until they are gone.
   void leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains);
+  // The break goes up again: the addresses that it left behind are no longer reserved.
+  void let_break_pass(uintptr_t from, uintptr_t to);
 
   HoldCounts counts() const;
   template <class Visit>

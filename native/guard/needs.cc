@@ -262,7 +262,10 @@ bool MovesBreak::enter(napi_env env, long increment) {
 
 bool MovesBreak::move(napi_env env, uintptr_t to) {
   to_ = to;
-  if (to >= from_) return true;
+  if (to >= from_) {
+    books().holds.let_break_pass(from_, to);
+    return true;
+  }
   if (!books().ranges.covers(to, from_) || books().ranges.within(to, from_).front().origin != Origin::Break) {
     lock_ = {};
     return refuse(not_owned("the memory below the break is not memprobe's to give back: it was raised by glibc's "
@@ -280,7 +283,7 @@ void MovesBreak::settle(int failed) {
   if (failed != 0 || !lock_.owns_lock()) return;
   if (to_ < from_) {
     books().ranges.erase(to_, from_);
-    reserve(round_up(to_, page_size()), round_up(from_, page_size()));
+    reserve(round_up(to_, page_size()), round_up(from_, page_size()), Remains::Of::Break);
   }
   if (to_ > from_) {
     books().ranges.assign({.start = from_,

@@ -15,14 +15,14 @@ constexpr int kReservation = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
-void leave(uintptr_t start, uintptr_t end, bool block) {
-  books().holds.leave(start, end, std::make_shared<const Remains>(start, end, block));
+void leave(uintptr_t start, uintptr_t end, Remains::Of of) {
+  books().holds.leave(start, end, std::make_shared<const Remains>(start, end, of));
 }
 
 }  // namespace
 
 Remains::~Remains() {
-  if (!block_) {
+  if (of_ != Of::Block) {
     munmap(at(start_), end_ - start_);
     return;
   }
@@ -40,15 +40,15 @@ int unmap(void* addr, size_t length) {
   }
   // Replaced in one step: between an munmap and a reservation another thread could map something there.
   if (mmap(addr, range.end - range.start, PROT_NONE, kReservation | MAP_FIXED, -1, 0) == MAP_FAILED) return -1;
-  leave(range.start, range.end, false);
+  leave(range.start, range.end, Remains::Of::Mapping);
   return 0;
 }
 
-void reserve(uintptr_t start, uintptr_t end) {
+void reserve(uintptr_t start, uintptr_t end, Remains::Of of) {
   if (start >= end || !books().holds.stale_in(start, end)) return;
   void* reserved = mmap(at(start), end - start, PROT_NONE, kReservation | MAP_FIXED_NOREPLACE, -1, 0);
   if (reserved == MAP_FAILED) return;
-  if (reserved == at(start)) leave(start, end, false);
+  if (reserved == at(start)) leave(start, end, of);
   else munmap(reserved, end - start);  // before Linux 4.17 the address is a hint
 }
 
@@ -59,7 +59,7 @@ void bury(void* block) {
   const uintptr_t last = end & ~(page_size() - 1);
   if (first < last) madvise(at(first), last - first, MADV_DONTNEED);
   const Lock lock(books().lock);
-  leave(start, end, true);
+  leave(start, end, Remains::Of::Block);
 }
 
 }  // namespace memprobe::guard

@@ -100,6 +100,19 @@ describe('brk', () => {
     ).toEqual(['undefined', '8192', ['4096', 4096, 0], ['ERR_MEMPROBE_NOT_OWNED', 'ENOMEM', 'ok']]);
   });
 
+  test('goes up again over addresses that a view of was detached', async () => {
+    expect(
+      await withRoom(`
+        const before = libc.sbrk(0), end = before + 65536n;
+        libc.brk(end);
+        const view = new Uint8Array(libc.view(before, 65536)).fill(7);
+        libc.brk(before + 32768n);
+        libc.brk(before + 16384n);
+        libc.brk(end);
+        say([libc.sbrk(0) === end, view.length, new Uint8Array(libc.view(before, 65536))[32768]]);`),
+    ).toEqual([[true, 0, 0]]);
+  });
+
   test('bad addresses are named', () => {
     expectTypeError('addr', () => Reflect.apply(libc.brk, undefined, [4096]));
     expectRangeError('addr', () => libc.brk(-1n));

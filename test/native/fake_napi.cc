@@ -47,4 +47,7 @@ napi_status napi_detach_arraybuffer(napi_env, napi_value value) {
   return napi_ok;
 }
 
+// Unknown, so that a request must be taken to be in flight.
+napi_status napi_get_uv_event_loop(node_api_basic_env, uv_loop_s**) { return napi_generic_failure; }
+
 }  // extern "C"
