@@ -5,7 +5,7 @@ import { damagedGzip, MtraceError } from './errors.js';
 import { Leftover } from './leftover.js';
 import { readNatively } from './native_log.js';
 import { MtraceParser } from './parser.js';
-import { chunksOfFile, isGzip, type LogSource, unpacked } from './source.js';
+import { checkSource, chunksOfFile, isGzip, type LogSource, unpacked } from './source.js';
 import {
   collectOddities,
   HEAD,
@@ -21,10 +21,11 @@ import {
  * bytes each) and with the program's call sites, not with the log.
  *
  * A log that is cut off, damaged or interrupted gives what could be read, with `partial` and `reasons`. Throws
- * ERR_MEMPROBE_EMPTY_LOG, ERR_MEMPROBE_NOT_MTRACE, and what the source throws before it gave any byte.
+ * ERR_MEMPROBE_EMPTY_LOG, ERR_MEMPROBE_NOT_MTRACE, ERR_INVALID_ARG_TYPE, and what the source throws before it gave any byte.
  * @see mtrace(3)
  */
 export async function parseMtrace(source: LogSource, options: ParseOptions = {}): Promise<Trace> {
+  checkSource(source);
   const { oddities, tell } = collectOddities(options);
   const parser = new MtraceParser(tell);
   const stopped = await feed(parser, source, options);

@@ -3,10 +3,21 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-export type LogSource = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+/** A log's text, its bytes, or its bytes piece by piece. */
+export type LogSource = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const CHUNK = 1 << 20;
 const UNPACKED = 1 << 18;
+
+/** JavaScript may hand over anything. */
+export function checkSource(source: unknown): void {
+  if (typeof source === 'string') return;
+  if (typeof source === 'object' && source !== null)
+    if (Symbol.iterator in source || Symbol.asyncIterator in source) return;
+  const message =
+    'The "source" argument must be the text of a log, a Uint8Array, or an iterable of Uint8Arrays; readMtrace takes a path';
+  throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+}
 
 /** Plain text goes through one buffer only; what is packed is copied, since zlib reads it later. */
 export async function* chunksOfFile(file: FileHandle): AsyncGenerator<Uint8Array> {
@@ -41,7 +52,8 @@ export async function* unpacked(source: LogSource): AsyncGenerator<Uint8Array> {
 }
 
 async function* chunksOf(source: LogSource): AsyncGenerator<Uint8Array> {
-  if (source instanceof Uint8Array) yield source;
+  if (typeof source === 'string') yield Buffer.from(source);
+  else if (source instanceof Uint8Array) yield source;
   else yield* source;
 }
 

@@ -22,6 +22,24 @@ describe('calls', () => {
     ]);
   });
 
+  test('a log may be given as text', async () => {
+    const lines = ['= Start', '@ a:[0x115c] + 0x1000 0x10', ''];
+    expect([...(await parseMtrace(lines.join('\n'))).live]).toEqual(
+      await blocksOf(bytes(...lines.slice(0, 2))),
+    );
+  });
+
+  test('what is no log at all is an argument of the wrong type', async () => {
+    for (const source of [undefined, null, 5, {}]) {
+      // @ts-expect-error what JavaScript would let through
+      const refused = await parseMtrace(source).catch((error: unknown) => error);
+      expect(refused).toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining('source'),
+      });
+    }
+  });
+
   test('a realloc takes the old block away and belongs to its own call site', async () => {
     const trace = await parseMtrace(
       log('@ a:[0x115c] + 0x1000 0x10', '@ a:[0x2222] < 0x1000', '@ a:[0x2222] > 0x2000 0x1000'),
