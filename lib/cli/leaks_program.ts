@@ -11,18 +11,19 @@ import { runProgram } from './run.js';
 /** Prints what leaked; `died` says what cut the log short. */
 type Tell = (log: string, died?: string) => Promise<void>;
 
-export async function leaksOfProgram(words: string[], { output }: LeaksFlags, tell: Tell): Promise<void> {
+export async function leaksOfProgram(words: string[], flags: LeaksFlags, tell: Tell): Promise<void> {
+  const { output } = flags;
   const directory = output === undefined ? await makeDirectory() : undefined;
   const log = output ?? join(directory ?? '', 'trace.log');
-  const ending = await trace(words, log, tell).finally(async () => {
+  const ending = await trace(words, log, flags, tell).finally(async () => {
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   });
   endLike(ending);
 }
 
-async function trace(words: string[], log: string, tell: Tell): Promise<Ending> {
+async function trace(words: string[], log: string, flags: LeaksFlags, tell: Tell): Promise<Ending> {
   await prepare(log);
-  const ending = await start(words, log).catch(async (error: unknown) => {
+  const ending = await start(words, log, flags).catch(async (error: unknown) => {
     await rm(log);
     throw error;
   });
@@ -37,8 +38,9 @@ async function trace(words: string[], log: string, tell: Tell): Promise<Ending> 
   return ending;
 }
 
-async function start(words: string[], log: string): Promise<Ending> {
-  return runProgram(words, mallocDebugEnvironment({ trace: log }));
+async function start(words: string[], log: string, { json = false }: LeaksFlags): Promise<Ending> {
+  // With --json our standard output is the JSON's alone.
+  return runProgram(words, mallocDebugEnvironment({ trace: log }), json ? 2 : 'inherit');
 }
 
 function cutBy(signal: NodeJS.Signals): string {

@@ -48,12 +48,16 @@ async function run(words: string[], flags: RunFlags, command: Command): Promise<
   endLike(await runProgram(words, environment));
 }
 
-/** Runs a program with this terminal until it ends. Signals sent to the command are passed on to it. */
+/**
+ * Runs a program with this terminal until it ends; `output` may lead its standard output to another descriptor. Signals
+ * sent to the command are passed on to it.
+ */
 export async function runProgram(
   [command = '', ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
+  output: 'inherit' | number = 'inherit',
 ): Promise<Ending> {
-  const child = spawn(command, args, { stdio: 'inherit', env });
+  const child = spawn(command, args, { stdio: ['inherit', output, 'inherit'], env });
   const stop = passSignals(child);
   try {
     await once(child, 'spawn');

@@ -124,9 +124,15 @@ describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe leaks --
   test('a program that dies by a signal: partial, and the same signal', async () => {
     const { code, signal, stdout } = await leaks(['--json', '--', 'sh', '-c', 'echo $$; kill -SEGV $$']);
     expect([code, signal]).toEqual([null, 'SIGSEGV']);
-    const report = JSON.parse(stdout.slice(stdout.indexOf('{')));
+    const report = JSON.parse(stdout);
     expect([report.partial, report.reasons.join()]).toEqual([true, expect.stringContaining('SIGSEGV')]);
     expect(report.operations).toBeGreaterThan(0);
+  });
+
+  test('with --json standard output is the JSON alone, and the program writes to standard error', async () => {
+    const { code, stdout, stderr } = await leaks(['--json', '--', 'echo', 'hello']);
+    expect([code, stderr]).toEqual([0, 'hello\n']);
+    expect(JSON.parse(stdout).leaked).toBeDefined();
   });
 
   test('--output keeps the log, and an old one is not taken for it', async () => {
