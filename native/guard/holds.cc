@@ -8,6 +8,11 @@
 #include "owned.h"
 #include "shares.h"
 
+// libuv's, which node exports and node-api-headers don't declare; the types' numbers are part of its ABI.
+struct uv_handle_s;
+extern "C" void uv_walk(uv_loop_s* loop, void (*visit)(uv_handle_s* handle, void* data), void* data);
+extern "C" int uv_handle_get_type(const uv_handle_s* handle);
+
 namespace memprobe::guard {
 namespace {
 
@@ -41,11 +46,19 @@ struct LoopHead {
   } active_requests;
 };
 
+// A pipe, socket or terminal: what is to be written to it may wait for its turn in no request of the loop's (HTTP/2).
+bool is_stream(int type) { return type == 7 || type == 11 || type == 12 || type == 14; }
+
 // Whether something that was begun on this thread (zlib, fs, crypto, a write) may have taken the address of a view.
 bool in_flight(napi_env env) {
   uv_loop_s* loop = nullptr;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return true;
-  return reinterpret_cast<const LoopHead*>(loop)->active_requests.count != 0;
+  bool found = reinterpret_cast<const LoopHead*>(loop)->active_requests.count != 0;
+  const auto look = [](uv_handle_s* handle, void* result) {
+    if (is_stream(uv_handle_get_type(handle))) *static_cast<bool*>(result) = true;
+  };
+  if (!found) uv_walk(loop, look, &found);
+  return found;
 }
 
 void unkeep(Hold& hold) {

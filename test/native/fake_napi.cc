@@ -50,4 +50,9 @@ napi_status napi_detach_arraybuffer(napi_env, napi_value value) {
 // Unknown, so that a request must be taken to be in flight.
 napi_status napi_get_uv_event_loop(node_api_basic_env, uv_loop_s**) { return napi_generic_failure; }
 
+// Never asked: there is no loop to walk.
+struct uv_handle_s;
+void uv_walk(uv_loop_s*, void (*)(uv_handle_s*, void*), void*) {}
+int uv_handle_get_type(const uv_handle_s*) { return 0; }
+
 }  // extern "C"
