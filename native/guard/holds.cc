@@ -8,7 +8,7 @@
 #include "owned.h"
 #include "shares.h"
 
-// libuv's, which node exports and node-api-headers don't declare; the types' numbers are part of its ABI.
+// libuv's, which node exports and node-api-headers don't declare; the numbers of its types are part of its ABI.
 struct uv_handle_s;
 extern "C" void uv_walk(uv_loop_s* loop, void (*visit)(uv_handle_s* handle, void* data), void* data);
 extern "C" int uv_handle_get_type(const uv_handle_s* handle);
@@ -46,8 +46,8 @@ struct LoopHead {
   } active_requests;
 };
 
-// A pipe, socket or terminal: what is to be written to it may wait for its turn in no request of the loop's (HTTP/2).
-bool is_stream(int type) { return type == 7 || type == 11 || type == 12 || type == 14; }
+// UV_TCP: what is to be written to a socket may wait for its turn in no request of the loop's (HTTP/2).
+bool is_socket(int type) { return type == 12; }
 
 // Whether something that was begun on this thread (zlib, fs, crypto, a write) may have taken the address of a view.
 bool in_flight(napi_env env) {
@@ -55,7 +55,7 @@ bool in_flight(napi_env env) {
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return true;
   bool found = reinterpret_cast<const LoopHead*>(loop)->active_requests.count != 0;
   const auto look = [](uv_handle_s* handle, void* result) {
-    if (is_stream(uv_handle_get_type(handle))) *static_cast<bool*>(result) = true;
+    if (is_socket(uv_handle_get_type(handle))) *static_cast<bool*>(result) = true;
   };
   if (!found) uv_walk(loop, look, &found);
   return found;

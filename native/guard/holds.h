@@ -1,9 +1,9 @@
 // Who holds on to memory of ours: views (ArrayBuffers over it) and pins (calls in progress). Its caller holds the
 // guard's lock.
 // A view lives through three stages. Attached: JavaScript uses it. Stale: we have detached it because its memory went,
-// while a request of this thread's event loop was in flight: zlib, fs or crypto may have taken its address before and
-// still use it on another thread; they keep the detached buffer alive meanwhile. Gone: the garbage collector has taken
-// the buffer, or nothing was in flight, so nobody has the address any more.
+// while a request of this thread's event loop was in flight, or a socket open: zlib, fs, crypto or HTTP/2 may have taken
+// its address before and still use it; they keep the detached buffer alive meanwhile. Gone: the garbage collector has
+// taken the buffer, or nothing was in flight, so nobody has the address any more.
 // The memory of a stale view is given back at once, its addresses only when the view is gone: remains.h.
 #pragma once
 
