@@ -43,12 +43,15 @@ export class MtraceParser implements Counts {
   cut = false;
 
   readonly #report: (oddity: Oddity) => void;
+  readonly #onCall: ((call: Line) => void) | undefined;
   readonly #lines: Lines;
   readonly #line: Line;
   readonly #head = new Uint8Array(HEAD);
 
-  constructor(report: (oddity: Oddity) => void = () => {}) {
+  /** `onCall` is called for each call of the allocator; what it is given is the next one's too. */
+  constructor(report: (oddity: Oddity) => void = () => {}, onCall?: (call: Line) => void) {
     this.#report = report;
+    this.#onCall = onCall;
     this.#lines = new Lines(
       (start, end) => this.#parse(start, end),
       () => this.#malformedLine(),
@@ -112,6 +115,7 @@ export class MtraceParser implements Counts {
   #apply(operation: number): void {
     if (operation === START_MARK || operation === END_MARK) return this.#mark(operation === START_MARK);
     this.operations++;
+    this.#onCall?.(this.#line);
     if (operation === BANG) this.failed++;
     else if (operation === MINUS) this.#free('free');
     else if (operation === LESS) this.#free('realloc');

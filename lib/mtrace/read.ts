@@ -28,8 +28,7 @@ export async function parseMtrace(source: LogSource, options: ParseOptions = {})
   checkSource(source);
   const { oddities, tell } = collectOddities(options);
   const parser = new MtraceParser(tell);
-  const stopped = await feed(parser, source, options);
-  if (parser.bytes > 0 || stopped === undefined) parser.end();
+  const stopped = await readInto(parser, source, options);
   return traceOf(parser, new Leftover(parser.live.columns(), parser.sites.texts()), oddities, stopped);
 }
 
@@ -54,11 +53,21 @@ async function headOf(file: FileHandle): Promise<Uint8Array | undefined> {
   return isGzip(buffer) ? undefined : buffer.subarray(0, bytesRead);
 }
 
-/** Why reading stopped before the source's end; undefined where it did not. */
+/** Has the parser read it all; the answer is why reading stopped before the source's end, undefined where it did not. */
+export async function readInto(
+  parser: MtraceParser,
+  source: LogSource,
+  options: Pick<ParseOptions, 'signal' | 'progress'>,
+): Promise<string | undefined> {
+  const stopped = await feed(parser, source, options);
+  if (parser.bytes > 0 || stopped === undefined) parser.end();
+  return stopped;
+}
+
 async function feed(
   parser: MtraceParser,
   source: LogSource,
-  { signal, progress }: ParseOptions,
+  { signal, progress }: Pick<ParseOptions, 'signal' | 'progress'>,
 ): Promise<string | undefined> {
   try {
     for await (const chunk of unpacked(source)) {

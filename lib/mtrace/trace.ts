@@ -106,7 +106,8 @@ export function traceOf(
   };
 }
 
-function* reasonsOf(counts: Counts, stopped: string | undefined): Generator<string> {
+/** Why the log is not whole, in words; nothing where it is. */
+export function* reasonsOf(counts: Counts, stopped: string | undefined): Generator<string> {
   if (stopped !== undefined) yield stopped;
   else if (counts.cut) {
     yield 'the last line breaks off: the program was killed, called _exit, or is still running';

@@ -15,7 +15,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { makeWorkload, recipes, type Workload } from './allocator/workloads.js';
+import type { Workload } from '../../lib/compare/stream.js';
+import { readRecording } from '../../lib/compare/trace.js';
+import { makeWorkload, WORKLOADS } from '../../lib/compare/workloads.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const { values: flags } = parseArgs({
@@ -28,6 +30,8 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   '@thi.ng/malloc': ['LIFO 16', 'LIFO 64', 'LIFO 1024', 'realloc'],
 };
 const REPLAYED_PAIRS = 600_000;
+/** What programs really did, by their mtrace logs. */
+const TRACES = ['sqlite3', 'perl', 'cc1'];
 
 interface Result {
   contender: string;
@@ -36,6 +40,12 @@ interface Result {
   ratio: number;
   netRatio: number;
   peakOverLive: number | null;
+}
+
+async function load(name: string): Promise<Workload> {
+  if (!TRACES.includes(name)) return makeWorkload(name);
+  const { workload } = await readRecording(here(`../../test/fixtures/traces/${name}.mt.gz`), name);
+  return workload;
 }
 
 /** A process that replays; it answers each line with one. */
@@ -174,11 +184,11 @@ function row(name: string, { contender, ns, net, ratio, netRatio, peakOverLive }
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-bench-'));
 try {
   const program = compile(directory);
-  const names = flags.only?.split(',') ?? Object.keys(recipes);
+  const names = flags.only?.split(',') ?? [...WORKLOADS, ...TRACES];
   const results: Record<string, Result[]> = {};
   if (!flags.json) console.log('workload       contender         ns/pair       net   ratio     net  memory');
   for (const name of names) {
-    const rows = await measure(program, directory, makeWorkload(name));
+    const rows = await measure(program, directory, await load(name));
     results[name] = rows;
     if (!flags.json) for (const result of rows) console.log(row(name, result));
   }

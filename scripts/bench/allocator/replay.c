@@ -1,5 +1,5 @@
 /*
- * Replays a stream of operations (workloads.ts) on the C library's malloc, or with "nothing" on none at all: what the loop
+ * Replays a stream of operations (lib/compare/stream.ts) on the C library's malloc, or with "nothing" on none at all: what the loop
  * itself costs. Prints the highest address used, then for each line "rounds" on stdin the nanoseconds of CPU time taken.
  * What it needs for itself it maps: the heap is the workload's alone.
  */

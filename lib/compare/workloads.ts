@@ -1,19 +1,5 @@
-/**
- * The workloads, as streams of operations that every contender replays: pairs (slot, size). What a slot holds is freed first;
- * size 0 leaves it empty, a negative size reallocates. A stream ends with every slot empty, so that it can be run again.
- */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
-
-export interface Workload {
-  readonly name: string;
-  readonly ops: Int32Array<ArrayBuffer>;
-  readonly slots: number;
-  /** Blocks freed or reallocated: what the time is divided by. */
-  readonly pairs: number;
-  /** Most bytes live at once, as they were asked for. */
-  readonly peakLive: number;
-}
+/** The built-in workloads, by name. */
+import { Stream, type Workload } from './stream.js';
 
 type Random = (below: number) => number;
 
@@ -29,38 +15,6 @@ function random(seed: number): Random {
 }
 
 const between = (next: Random, low: number, high: number): number => low + next(high - low + 1);
-
-class Stream {
-  readonly ops: number[] = [];
-  readonly sizes: number[] = [];
-  pairs = 0;
-  live = 0;
-  peakLive = 0;
-
-  set(slot: number, size: number): void {
-    this.#note(slot, size);
-    this.ops.push(slot, size);
-  }
-
-  realloc(slot: number, size: number): void {
-    this.#note(slot, size);
-    this.ops.push(slot, -size);
-  }
-
-  finish(name: string): Workload {
-    this.sizes.forEach((size, slot) => size > 0 && this.set(slot, 0));
-    const { pairs, peakLive } = this;
-    return { name, ops: Int32Array.from(this.ops), slots: this.sizes.length, pairs, peakLive };
-  }
-
-  #note(slot: number, size: number): void {
-    const old = this.sizes[slot] ?? 0;
-    if (old > 0) this.pairs++;
-    this.sizes[slot] = size;
-    this.live += size - old;
-    this.peakLive = Math.max(this.peakLive, this.live);
-  }
-}
 
 type Recipe = (stream: Stream, next: Random) => void;
 
@@ -148,38 +102,7 @@ const benchThread: Recipe = (s, next) => {
   }
 };
 
-/** What a program really did, by its mtrace log. */
-const trace =
-  (name: string): Recipe =>
-  (s) => {
-    const log = gunzipSync(
-      readFileSync(new URL(`../../../test/fixtures/traces/${name}.mt.gz`, import.meta.url)),
-    );
-    const slots = new Map<string, number>();
-    const idle: number[] = [];
-    let moved: number | undefined;
-    for (const line of log.toString('latin1').split('\n')) {
-      const [, op, ptr = '', size = '0'] =
-        /^@ .* ([-+<>]) (0x[0-9a-f]+)(?: (0x[0-9a-f]+))?$/.exec(line) ?? [];
-      const slot = slots.get(ptr);
-      if (op === '+' || op === '>') {
-        const to = moved ?? idle.pop() ?? s.sizes.length;
-        slots.set(ptr, to);
-        if (op === '>' && moved !== undefined) s.realloc(to, Math.max(1, Number(size)));
-        else s.set(to, Math.max(1, Number(size)));
-        moved = undefined;
-      } else if (slot !== undefined) {
-        slots.delete(ptr);
-        if (op === '<') moved = slot;
-        else {
-          s.set(slot, 0);
-          idle.push(slot);
-        }
-      }
-    }
-  };
-
-export const recipes: Readonly<Record<string, Recipe>> = {
+const recipes: Readonly<Record<string, Recipe>> = {
   'LIFO 16': lifo(16),
   'LIFO 64': lifo(64),
   'LIFO 1024': lifo(1024),
@@ -191,11 +114,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   realloc: growth,
   'malloc-simple': benchSimple,
   'malloc-thread': benchThread,
-  sqlite3: trace('sqlite3'),
-  perl: trace('perl'),
-  cc1: trace('cc1'),
 };
 
+export const WORKLOADS: readonly string[] = Object.keys(recipes);
+
+/** Always the same operations; none for a name that there is not. */
 export function makeWorkload(name: string): Workload {
   const stream = new Stream();
   recipes[name]?.(stream, random(11));
