@@ -12,6 +12,14 @@ interface WebAssemblyLike {
   Memory: new (pages: { initial: number; maximum: number }) => GrowingMemory;
 }
 
+/** The part of a reserved buffer that may be used: a file grows under its mapping, the buffer stays as it is. */
+export interface Room {
+  /** Bytes. */
+  readonly length: number;
+  /** More or less of it; false if that is not to be had. */
+  resize(bytes: number): boolean;
+}
+
 export interface HeapOptions {
   /** The heap lives in it: a heap that is there is continued, in zeros a new one starts. Grows if it is resizable. */
   buffer?: ArrayBuffer | SharedArrayBuffer;
@@ -19,6 +27,10 @@ export interface HeapOptions {
   memory?: GrowingMemory;
   /** Asked for a longer buffer with the same first bytes; undefined where there is none. */
   grow?: (bytes: number) => ArrayBuffer | SharedArrayBuffer | undefined;
+  /** Of `buffer`, only so much may be used. */
+  room?: Room;
+  /** The heap in the buffer is known to be whole: it is taken up without a look at its blocks. */
+  trusted?: boolean;
   /** Bytes that the heap may grow to; by default what its memory can, and 4 GiB where it makes its own. */
   limit?: number;
   /** Of every block: 8, what views of JavaScript need, or 16, as x86-64's glibc. */
@@ -38,9 +50,10 @@ export class Backing {
   readonly limit: number;
   readonly #memory: GrowingMemory | undefined;
   readonly #grow: HeapOptions['grow'];
+  readonly #room: Room | undefined;
   #buffer: Bytes;
 
-  constructor({ buffer, memory, grow, limit }: HeapOptions) {
+  constructor({ buffer, memory, grow, room, limit }: HeapOptions) {
     if (buffer !== undefined && !isBuffer(buffer)) throw badBuffer('buffer', buffer);
     const asked = limit ?? MOST_BYTES;
     if (!Number.isInteger(asked) || asked < LEAST_BYTES || asked > MOST_BYTES) {
@@ -50,6 +63,7 @@ export class Backing {
       memory ??
       (buffer === undefined && grow === undefined ? ownMemory(Math.min(asked, 4 * GIB)) : undefined);
     this.#grow = grow;
+    this.#room = room;
     this.#buffer = buffer ?? this.#memory?.buffer ?? grow?.(Math.min(asked, PAGE)) ?? new ArrayBuffer(0);
     this.limit = Math.min(asked, MOST_BYTES);
     if (this.#buffer.byteLength < Math.min(LEAST_BYTES, this.limit)) {
@@ -65,11 +79,11 @@ export class Backing {
 
   /** Bytes that the heap may use now. */
   get length(): number {
-    return Math.min(this.buffer.byteLength, this.limit);
+    return Math.min(this.#room?.length ?? this.buffer.byteLength, this.limit);
   }
 
   view(): Words {
-    return new Int32Array(this.buffer, 0, (this.length >>> 3) << 1);
+    return new Int32Array(this.buffer, 0, 2 * Math.floor(this.length / 8));
   }
 
   /** Makes room for `bytes` in all, with an eighth to spare if that is to be had; false if there is no room. */
@@ -83,6 +97,7 @@ export class Backing {
   shrink(bytes: number): boolean {
     const buffer: Bytes & Growing = this.buffer;
     const whole = Math.max(LEAST_BYTES, bytes);
+    if (this.#room !== undefined) return whole < this.#room.length && this.#room.resize(whole);
     if (this.#memory !== undefined || buffer.resizable !== true || whole >= buffer.byteLength) return false;
     buffer.resize?.(whole);
     return true;
@@ -90,6 +105,7 @@ export class Backing {
 
   #extend(bytes: number): boolean {
     const { buffer } = this;
+    if (this.#room !== undefined) return bytes <= this.#room.length || this.#room.resize(bytes);
     const missing = bytes - buffer.byteLength;
     if (missing <= 0) return true;
     try {

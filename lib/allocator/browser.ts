@@ -2,7 +2,7 @@
 import type { HeapOptions } from './backing.js';
 import { TsAllocator } from './ts_allocator.js';
 
-export type { GrowingMemory, HeapOptions } from './backing.js';
+export type { GrowingMemory, HeapOptions, Room } from './backing.js';
 export { HeapError, type HeapErrorCode, HeapSystemError } from './errors.js';
 export { type Allocator, type HeapBlock, type HeapInfo, M_TOP_PAD } from './interface.js';
 export { TsAllocator } from './ts_allocator.js';

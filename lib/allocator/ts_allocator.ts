@@ -45,7 +45,7 @@ export class TsAllocator implements Allocator<number> {
     this.#backing = new Backing(options);
     this.#words = this.#backing.view();
     if (isZero(this.#words)) this.#format(options.alignment ?? 8);
-    else this.#adopt(options.alignment);
+    else this.#adopt(options);
     const alignment = this.#words[ALIGNMENT]!;
     this.#round = alignment + 3;
     this.#mask = alignment === 16 ? -2 : -1;
@@ -106,10 +106,13 @@ export class TsAllocator implements Allocator<number> {
     const b = this.#blockAt(ptr);
     if (requested('size', size) === 0) return (this.free(ptr), 0);
     if (size > MAX_REQUEST) return 0;
-    const n = this.#units(size);
-    if (resize(this.#words, b, n) || (this.#isLast(b) && this.#grow(b + n) && resize(this.#words, b, n)))
-      return ptr;
-    return this.#move(b, size);
+    return this.#resize(b, size) ? ptr : this.#move(b, size);
+  }
+
+  /** realloc without moving: false, and the block as it was, where that can't be. */
+  resize(ptr: number, size: number): boolean {
+    const b = this.#blockAt(ptr);
+    return requested('size', size) <= MAX_REQUEST && this.#resize(b, size);
   }
 
   reallocarray(ptr: number, nmemb: number, size: number): number {
@@ -249,6 +252,11 @@ export class TsAllocator implements Allocator<number> {
     return 8 * start;
   }
 
+  #resize(b: number, size: number): boolean {
+    const n = this.#units(size);
+    return resize(this.#words, b, n) || (this.#isLast(b) && this.#grow(b + n) && resize(this.#words, b, n));
+  }
+
   #move(b: number, size: number): number {
     const target = this.#allocate(size);
     if (target === 0) return 0;
@@ -308,7 +316,7 @@ export class TsAllocator implements Allocator<number> {
   }
 
   /** Goes on with the heap that is in the buffer. */
-  #adopt(alignment: number | undefined): void {
+  #adopt({ alignment, trusted }: HeapOptions): void {
     const words = this.#words;
     if (words[MAGIC] !== MAGIC_VALUE)
       throw badHeap('the buffer holds something else than a heap of this version');
@@ -318,7 +326,7 @@ export class TsAllocator implements Allocator<number> {
       throw badHeap(`the heap in the buffer has an alignment of ${words[ALIGNMENT]!}`);
     }
     words[END] = words.length / 2;
-    check(words);
+    if (trusted !== true) check(words);
   }
 }
 

@@ -199,3 +199,43 @@ describe('a large heap', () => {
     expect([...heap.walk()]).toEqual([]);
   });
 });
+
+describe('a reserved buffer', () => {
+  it('is used as far as its room goes, which grows and shrinks with the heap', () => {
+    const room = {
+      length: 16_384,
+      resize: (bytes: number) => bytes <= 2 ** 20 && ((room.length = bytes), true),
+    };
+    const heap = new TsAllocator({ buffer: new ArrayBuffer(2 ** 22), room });
+    const keep = heap.malloc(10);
+    const large = heap.malloc(900_000);
+    expect(room.length).toBeGreaterThan(900_000);
+    expect(heap.malloc(200_000)).toBe(0);
+    heap.free(large);
+    expect(heap.malloc_trim(0)).toBe(1);
+    expect(room.length).toBeLessThan(20_000);
+    heap.free(keep);
+    heap.check();
+  });
+});
+
+it('resize changes a block where it stands, or not at all', () => {
+  const heap = new TsAllocator({ limit: 2 ** 20 });
+  const ptr = heap.malloc(1000);
+  const wall = heap.malloc(10);
+  expect(heap.resize(ptr, 2000)).toBe(false);
+  expect(heap.malloc_usable_size(ptr)).toBeLessThan(2000);
+  expect(heap.resize(ptr, 100)).toBe(true);
+  expect(heap.resize(ptr, 900)).toBe(true);
+  expect(() => heap.resize(wall, -1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+  heap.check();
+});
+
+it('a trusted heap is taken up without a look at its blocks', () => {
+  const heap = new TsAllocator({ buffer: new ArrayBuffer(2 ** 16) });
+  new Int32Array(heap.buffer)[heap.malloc(100) / 4 - 1] = 0;
+  expect(() => new TsAllocator({ buffer: heap.buffer })).toThrow(
+    expect.objectContaining({ code: 'ERR_MEMPROBE_HEAP_CORRUPT' }),
+  );
+  expect(() => new TsAllocator({ buffer: heap.buffer, trusted: true })).not.toThrow();
+});
