@@ -14,7 +14,8 @@ const BRAWL = `
   const give = (i, addr) => { const old = Atomics.exchange(slots, i, addr); if (old) end(i, old); };
   const end = (i, addr) => attempt(() => i < 32 ? libc.munmap(addr, length(addr)) : libc.free(addr));
   const map = () => { for (;;) { const at = libc.mmap(0n, 3 * 4096, 3, c.MAP_PRIVATE | c.MAP_ANONYMOUS, -1, 0);
-    const kept = length(at); if (kept < 3 * 4096) libc.munmap(at + BigInt(kept), 3 * 4096 - kept); return at; } };
+    const kept = length(at); if (kept < 3 * 4096) attempt(() => libc.munmap(at + BigInt(kept), 3 * 4096 - kept)); // somebody may look at it already
+    return at; } };
   const deeds = [
     (i) => give(i, i < 32 ? map() : libc.malloc(random(10000))),
     (i) => end(i, Atomics.exchange(slots, i, 0n)),

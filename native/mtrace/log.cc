@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -63,28 +62,18 @@ void Log::finish() {
   counts_.cut = !is_end && (skipping_ || used_ > 0);
 }
 
-// A few lines are read before the first of them is applied: what that needs is fetched into the cache meanwhile.
 void Log::parse(const char* at, const char* end) {
-  std::array<Line, 32> batch;
-  size_t read = 0;
-  const auto apply_all = [&] {
-    for (size_t i = 0; i < read; i++) apply(batch[i]);
-    read = 0;
-  };
+  Line line;
   while (at < end) {
-    Line& line = batch[read];
     line.number = ++counts_.lines;
-    const char* next = read_line(at, end, sites_, line);
-    if (next != nullptr) {
-      live_.prefetch(line.address);
-      if (++read == batch.size()) apply_all();
+    if (const char* next = read_line(at, end, sites_, line)) {
+      apply(line);
+      at = next;
     } else {
       counts_.malformed++;
-      next = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at))) + 1;
+      at = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at))) + 1;
     }
-    at = next;
   }
-  apply_all();
 }
 
 // The same rules as those of glibc's mtrace script, so that all come to the same result.
