@@ -68,7 +68,7 @@ uint32_t LiveBlocks::take_record() {
 // Number 0 is none.
 void LiveBlocks::add_group() {
   const uint32_t first = static_cast<uint32_t>(records_.size()) << kGroupBits;
-  records_.push_back(std::make_unique<Block[]>(kGroup));
+  records_.push_back(std::make_unique_for_overwrite<Block[]>(kGroup));
   for (uint32_t number = first + kGroup; number-- > std::max(first, kNone + 1);) {
     record(number).line = std::exchange(unused_, number);
   }

@@ -1,14 +1,9 @@
 // The blocks that are allocated at the moment, by address.
 //
-//   address  0x5619_2d43_e7|70        records
-//            which part of memory |   +----------------------+
-//                 |               |   | size line site       |
-//                 v               |   | size line site       | <-+
-//            parts_ -> Part       v   | (unused: the next    |   |
-//                      [0 0 7 0 0 3 ] |  unused one)         |   |
-//                           +-------->|                      |   |
-//                                   3 +----------------------+   |
-//                           7 ----------------------------------+
+//   address -> the part of memory (2 KiB) that it lies in -> the slot of its 16 bytes there -> its block's record
+//
+//   parts_    ... 0x56192d43e000: [ 0 0 7 0 0 3 ... ] ...
+//   records_  0: none   ...   3: { size, line, site }   ...   7: { size, line, site }   ...
 //
 // Programs use addresses near the last one, again and again. A hash of each block's address would scatter them: what
 // a line of the log needs was nearly never in the processor's cache, and reading took twice as long.
@@ -29,7 +24,7 @@ struct Block {
   uint32_t site = 0;  // the number of its call site
 };
 
-// Each block takes 24 bytes, and each KiB of the program's memory that has any 320.
+// Each block takes 24 bytes, and each 2 KiB of the program's memory that has any some 600.
 class LiveBlocks {
  public:
   // False, and nothing changed, where a block has that address already.
@@ -51,14 +46,14 @@ class LiveBlocks {
 
  private:
   static constexpr unsigned kSlotBits = 4;  // malloc's alignment
-  static constexpr unsigned kPartBits = 10;
+  static constexpr unsigned kPartBits = 11;
   static constexpr size_t kSlots = size_t{1} << (kPartBits - kSlotBits);
   static constexpr size_t kRecent = 256;
   static constexpr unsigned kGroupBits = 14;
   static constexpr uint32_t kGroup = uint32_t{1} << kGroupBits;
   static constexpr uint32_t kNone = 0;
 
-  // Of a KiB of the program's memory: the number of the record of the block that begins in each 16 bytes of it.
+  // Of 2 KiB of the program's memory: the number of the record of the block that begins in each 16 bytes of it.
   struct Part {
     std::array<uint32_t, kSlots> slots = {};
     uint32_t used = 0;
