@@ -1,7 +1,7 @@
 /** `memprobe leaks`: what was not freed, from a log of mtrace or of a program that it runs under trace. */
 import { Command } from 'commander';
 import { formatBytes } from '../explain/format.js';
-import type { Trace } from '../mtrace/index.js';
+import type { ParseOptions, Trace } from '../mtrace/index.js';
 import { parseCount } from './errors.js';
 import { Progress } from './screen.js';
 
@@ -48,23 +48,31 @@ async function run(words: string[], flags: LeaksFlags, command: Command): Promis
 /** Reads a log and prints what leaked. After Ctrl-C it prints what is known by then. */
 async function tellLeaks(log: string, flags: LeaksFlags, died?: string): Promise<void> {
   const interrupt = new AbortController();
+  const { signal } = interrupt;
   const stop = () => interrupt.abort();
   const progress = new Progress();
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    const { signal } = interrupt;
-    const reading = read(log, signal, progress);
+    const reading = read(log, progress, {
+      signal,
+      onSites: (sites) => void telling.then((report) => report.expect(sites)),
+    });
     reading.catch(() => {}); // it is awaited below
     // What comes after the reading is loaded meanwhile.
-    const { reportLeaks } = await import('./leaks_report.js');
-    await reportLeaks(log, reading, flags, { signal, progress, died });
+    const telling = import('./leaks_report.js').then(
+      ({ LeaksReport }) => new LeaksReport(flags, { signal, progress, died }),
+    );
+    await (await telling).tell(log, reading);
   } finally {
     progress.done();
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
 }
 
-async function read(log: string, signal: AbortSignal, progress: Progress): Promise<Trace> {
+async function read(log: string, progress: Progress, options: ParseOptions): Promise<Trace> {
   const { readMtrace } = await import('../mtrace/read.js');
-  return readMtrace(log, { signal, progress: (bytes) => progress.step(`read ${formatBytes(bytes)}`) });
+  return readMtrace(log, {
+    ...options,
+    progress: (bytes) => progress.step(`read ${formatBytes(bytes)}`),
+  });
 }

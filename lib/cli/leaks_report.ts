@@ -1,7 +1,8 @@
 /** The second half of `memprobe leaks`: what a log that is being read says. */
 import { stat } from 'node:fs/promises';
 import { MtraceError } from '../mtrace/errors.js';
-import { findLeaks, type LeakReport, renderLeaks, symbolize, type Trace } from '../mtrace/index.js';
+import { findLeaks, type LeakReport, renderLeaks, type Trace } from '../mtrace/index.js';
+import { Symbolizer } from '../mtrace/symbolize.js';
 import { CliError, describeError } from './errors.js';
 import type { LeaksFlags } from './leaks.js';
 import { type Progress, screen } from './screen.js';
@@ -14,39 +15,53 @@ interface Circumstances {
 }
 
 /** Prints what leaked, with names. */
-export async function reportLeaks(
-  log: string,
-  reading: Promise<Trace>,
-  flags: LeaksFlags,
-  { signal, progress, died }: Circumstances,
-): Promise<void> {
-  const trace = await reading.catch((error: unknown) => {
-    throw badLog(log, error);
-  });
-  const report = await named(log, trace, flags, signal, progress);
-  progress.done();
-  print(
-    died === undefined ? report : { ...report, partial: true, reasons: [died, ...report.reasons] },
-    flags,
-  );
-}
+export class LeaksReport {
+  readonly #flags: LeaksFlags;
+  readonly #circumstances: Circumstances;
+  readonly #symbolizer: Symbolizer;
 
-async function named(
-  log: string,
-  trace: Trace,
-  { program, json, verbose, top }: LeaksFlags,
-  signal: AbortSignal,
-  progress: Progress,
-): Promise<LeakReport> {
-  const written = (await stat(log)).mtime;
-  return symbolize(findLeaks(trace), {
-    signal,
-    written,
-    ...(program !== undefined && { program }),
-    // What nobody sees needs no name.
-    ...(!json && { top: top ?? (verbose ? Infinity : 24) }),
-    progress: (object) => progress.step(`looking for names in ${object}`),
-  });
+  constructor(flags: LeaksFlags, circumstances: Circumstances) {
+    const { program } = flags;
+    const { signal } = circumstances;
+    this.#flags = flags;
+    this.#circumstances = circumstances;
+    this.#symbolizer = new Symbolizer({ signal, ...(program !== undefined && { program }) });
+  }
+
+  /** Says which call sites the log has: their names are looked for while it is read. */
+  expect(sites: readonly string[]): void {
+    this.#symbolizer.expect(sites);
+  }
+
+  async tell(log: string, reading: Promise<Trace>): Promise<void> {
+    try {
+      const trace = await reading.catch((error: unknown) => {
+        throw badLog(log, error);
+      });
+      const report = await this.#named(log, trace);
+      this.#circumstances.progress.done();
+      print(this.#cut(report), this.#flags);
+    } finally {
+      this.#symbolizer.close();
+    }
+  }
+
+  async #named(log: string, trace: Trace): Promise<LeakReport> {
+    const { json, verbose, top } = this.#flags;
+    const { signal, progress } = this.#circumstances;
+    return this.#symbolizer.symbolize(findLeaks(trace), {
+      signal,
+      written: (await stat(log)).mtime,
+      // What nobody sees needs no name.
+      ...(!json && { top: top ?? (verbose ? Infinity : 24) }),
+      progress: (object) => progress.step(`looking for names in ${object}`),
+    });
+  }
+
+  #cut(report: LeakReport): LeakReport {
+    const { died } = this.#circumstances;
+    return died === undefined ? report : { ...report, partial: true, reasons: [died, ...report.reasons] };
+  }
 }
 
 function badLog(log: string, error: unknown): CliError {

@@ -36,6 +36,8 @@ export async function readNatively(
   const read: Read = async (length) => {
     const progress = await native.promises.mtrace_log_read(log, file.fd, length);
     for (const site of progress.sites) sites.push(site);
+    const named = progress.sites.filter((site) => site !== '');
+    if (named.length > 0) options.onSites?.(named);
     for (const { operation, site, ...rest } of progress.oddities)
       tell({ ...whatHappened(operation), ...rest, site: sites[site] ?? '' });
     return progress;

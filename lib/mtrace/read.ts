@@ -5,6 +5,7 @@ import { damagedGzip, MtraceError } from './errors.js';
 import { Leftover } from './leftover.js';
 import { readNatively } from './native_log.js';
 import { MtraceParser } from './parser.js';
+import { NO_SITE } from './sites.js';
 import { checkSource, chunksOfFile, isGzip, type LogSource, unpacked } from './source.js';
 import {
   collectOddities,
@@ -68,12 +69,15 @@ export async function readInto(
 async function feed(
   parser: MtraceParser,
   source: LogSource,
-  { signal, progress }: Pick<ParseOptions, 'signal' | 'progress'>,
+  { signal, progress, onSites }: Pick<ParseOptions, 'signal' | 'progress' | 'onSites'>,
 ): Promise<string | undefined> {
+  let told = NO_SITE + 1;
   try {
     for await (const chunk of unpacked(source)) {
       if (signal?.aborted) return INTERRUPTED;
       parser.push(chunk);
+      if (parser.sites.count > told) onSites?.(parser.sites.texts(told));
+      told = parser.sites.count;
       progress?.(parser.bytes, parser.lines);
     }
   } catch (error) {

@@ -83,9 +83,9 @@ export class Sites {
     return number;
   }
 
-  /** All of them, by number. */
-  texts(): string[] {
-    return Array.from({ length: this.count }, (_, number) => this.text(number));
+  /** All of them from that one on, by number. */
+  texts(first = NO_SITE): string[] {
+    return Array.from({ length: this.count - first }, (_, i) => this.text(first + i));
   }
 
   /** As it stands in the log, without the leading `@`; empty for calls without a known caller. */

@@ -1,19 +1,14 @@
 /** Names and source lines for call sites, from the objects that the log names. */
 import { stat } from 'node:fs/promises';
-import { basename, delimiter, join, resolve } from 'node:path';
-import { type ElfObject, readElf } from './elf.js';
 import type { LeakReport, LeakSite } from './leaks.js';
-import { demangle, placesOf } from './tools.js';
+import { type ObjectOptions, Objects, type OpenObject, unreadable } from './objects.js';
+import { demangle } from './tools.js';
 
-export interface SymbolizeOptions {
-  /** The program's file, where the log has only a name for it, or one that is no longer right. */
-  program?: string;
+export interface SymbolizeOptions extends ObjectOptions {
   /** When the log was written: an object that is newer may not be the one that ran. */
   written?: Date;
   /** Symbolize only the first so many sites. */
   top?: number;
-  /** Stops; what is known by then is the result. */
-  signal?: AbortSignal;
   /** Called with each object before it is looked into. */
   progress?: (object: string) => void;
 }
@@ -42,12 +37,43 @@ export function parseSite(site: string): SitePlace | undefined {
  * is said in `notes`.
  */
 export async function symbolize(report: LeakReport, options: SymbolizeOptions = {}): Promise<LeakReport> {
-  const notes = new Set(report.notes);
-  const sites = report.sites.map((site) => ({ ...site }));
-  const groups = groupByObject(sites.slice(0, options.top ?? sites.length));
-  for (const note of await nameGroups([...groups], options)) if (note !== undefined) notes.add(note);
-  await demangleSites(sites, options.signal);
-  return { ...report, sites: sites.map(inOrder), notes: [...notes] };
+  const symbolizer = new Symbolizer(options);
+  try {
+    return await symbolizer.symbolize(report, options);
+  } finally {
+    symbolizer.close();
+  }
+}
+
+/** `symbolize` for a log that is read meanwhile: most of its time goes to what can be done before the end is known. */
+export class Symbolizer {
+  readonly #objects: Objects;
+
+  constructor(options: ObjectOptions) {
+    this.#objects = new Objects(options);
+  }
+
+  /** Says that these sites may be in the report. */
+  expect(sites: readonly string[]): void {
+    for (const site of sites) {
+      const place = parseSite(site);
+      if (place) this.#objects.expect(place.object ?? '');
+    }
+  }
+
+  async symbolize(report: LeakReport, options: SymbolizeOptions): Promise<LeakReport> {
+    const notes = new Set(report.notes);
+    const sites = report.sites.map((site) => ({ ...site }));
+    const groups = groupByObject(sites.slice(0, options.top ?? sites.length));
+    const complaints = await nameGroups([...groups], this.#objects, options);
+    for (const note of complaints) if (note !== undefined) notes.add(note);
+    await demangleSites(sites, options.signal);
+    return { ...report, sites: sites.map(inOrder), notes: [...notes] };
+  }
+
+  close(): void {
+    this.#objects.close();
+  }
 }
 
 const AT_ONCE = 4;
@@ -70,6 +96,7 @@ function groupByObject(sites: LeakSite[]): Map<string, Member[]> {
 /** Some at a time: addr2line takes a processor of its own. What to say of each where it does not work. */
 async function nameGroups(
   groups: readonly [object: string, members: Member[]][],
+  objects: Objects,
   options: SymbolizeOptions,
 ): Promise<(string | undefined)[]> {
   const notes: (string | undefined)[] = [];
@@ -78,7 +105,7 @@ async function nameGroups(
     for (const [i, [object, members]] of queue) {
       if (options.signal?.aborted) return;
       options.progress?.(object);
-      notes[i] = await nameMembers(object, members, options);
+      notes[i] = await nameMembers(object, members, objects, options);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -87,25 +114,23 @@ async function nameGroups(
 
 /** What to say where it does not work. */
 async function nameMembers(
-  object: string,
+  name: string,
   members: Member[],
-  options: SymbolizeOptions,
+  objects: Objects,
+  { written, signal }: SymbolizeOptions,
 ): Promise<string | undefined> {
-  const path = await locate(object, options.program);
-  if (path === undefined) return object === '' ? undefined : missing(object);
+  const object = await objects.get(name);
+  if (object === undefined || typeof object === 'string') return object;
   try {
-    const elf = await readElf(path);
-    if (!elf) return `${path} is no 64-bit ELF file: no names from there`;
-    const complaint = await nameFrom(elf, path, members, options.signal);
-    return complaint ?? (await newerThan(path, options.written));
+    const complaint = await nameFrom(object, members, signal);
+    return complaint ?? (await newerThan(object.path, written));
   } catch (error) {
-    return `${path} could not be read: ${error instanceof Error ? error.message : String(error)}`;
+    return unreadable(object.path, error);
   }
 }
 
 async function nameFrom(
-  elf: ElfObject,
-  path: string,
+  { elf, lines }: OpenObject,
   members: Member[],
   signal?: AbortSignal,
 ): Promise<string | undefined> {
@@ -117,8 +142,8 @@ async function nameFrom(
     const name = functions.get(addresses[i] ?? -1);
     if (site.symbol === undefined && name !== undefined) site.symbol = name;
   });
-  if (!elf.hasLines) return undefined;
-  const places = await placesOf(path, addresses, signal);
+  if (!lines) return undefined;
+  const places = await lines.placesOf(addresses);
   if (!places && signal?.aborted) return undefined;
   if (!places) return 'no source lines: addr2line is missing or failed (apt-get install binutils)';
   members.forEach(({ site }, i) => {
@@ -137,28 +162,6 @@ async function demangleSites(sites: LeakSite[], signal?: AbortSignal): Promise<v
     signal,
   );
   named.forEach((site, i) => (site.symbol = names[i] ?? ''));
-}
-
-/** A program that was found through PATH has no path in the log. */
-async function locate(object: string, program: string | undefined): Promise<string | undefined> {
-  const isProgram = object === '' || !object.includes('/');
-  if (program !== undefined && (isProgram || basename(program) === basename(object))) return program;
-  if (object === '') return undefined;
-  const candidates = isProgram
-    ? (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, object))
-    : [resolve(object)];
-  for (const path of candidates) {
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile()) return path;
-  }
-  return undefined;
-}
-
-function missing(object: string): string | undefined {
-  if (object.startsWith('linux-vdso')) return undefined;
-  return object.includes('/')
-    ? `${object} is not there (any more): no names from it`
-    : `${object} is not in PATH: --program says where it is`;
 }
 
 async function newerThan(path: string, written: Date | undefined): Promise<string | undefined> {

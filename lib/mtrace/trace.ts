@@ -19,6 +19,8 @@ export interface ParseOptions {
   signal?: AbortSignal;
   /** Called between chunks with the bytes (unpacked) and lines read so far. */
   progress?: (bytes: number, lines: number) => void;
+  /** Called between chunks with the call sites that are new, as the log has them. */
+  onSites?: (sites: readonly string[]) => void;
   /** Called for every free of an unknown address and every duplicate, in order. */
   onOddity?: (oddity: Oddity) => void;
 }

@@ -29,11 +29,15 @@ export function* cutAt(whole: Uint8Array, places: readonly number[]): Generator<
 /** Everything that a reader says; where it throws an error of its own, its words. */
 export async function outcome(read: (options: ParseOptions) => Promise<Trace>): Promise<unknown> {
   const odd: Oddity[] = [];
+  const named: string[] = [];
   try {
-    const { live, ...rest } = await read({ onOddity: (oddity) => odd.push(oddity) });
+    const { live, ...rest } = await read({
+      onOddity: (oddity) => odd.push(oddity),
+      onSites: (sites) => named.push(...sites),
+    });
     const blocks = [...live].sort((a, b) => a.line - b.line);
     const sites = live.sites().sort((a, b) => a.first - b.first);
-    return { ...rest, blocks, sites, bytes: live.bytes, odd };
+    return { ...rest, blocks, sites, bytes: live.bytes, odd, named };
   } catch (error) {
     if (error instanceof MtraceError) return error.message;
     throw error;

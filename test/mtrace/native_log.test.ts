@@ -88,6 +88,13 @@ test('readMtrace uses it, and keeps a hundred oddities where nobody asks for all
   expect([trace.unknownFrees, trace.oddities.length, trace.oddities[99]?.line]).toEqual([300, 100, 101]);
 });
 
+test('onSites is told every call site once', async () => {
+  const named: string[] = [];
+  writeFileSync(PATH, '= Start\n@ a:[0x115c] + 0x10 1\n@ b:[0x115c] + 0x20 1\n@ a:[0x115c] + 0x30 1\n');
+  await readMtrace(PATH, { onSites: (sites) => named.push(...sites) });
+  expect(named).toEqual(['a:[0x115c]', 'b:[0x115c]']);
+});
+
 test('interrupted, it gives what was read', async () => {
   const interrupt = new AbortController();
   const { signal } = interrupt;
