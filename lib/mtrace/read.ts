@@ -4,8 +4,7 @@ import { addonPath } from '../native.js';
 import { damagedGzip, MtraceError } from './errors.js';
 import { Leftover } from './leftover.js';
 import { readNatively } from './native_log.js';
-import { MtraceParser } from './parser.js';
-import { NO_SITE } from './sites.js';
+import type { MtraceParser } from './parser.js';
 import { checkSource, chunksOfFile, isGzip, type LogSource, unpacked } from './source.js';
 import {
   collectOddities,
@@ -28,6 +27,8 @@ import {
 export async function parseMtrace(source: LogSource, options: ParseOptions = {}): Promise<Trace> {
   checkSource(source);
   const { oddities, tell } = collectOddities(options);
+  // Loaded only where the addon can't do it.
+  const { MtraceParser } = await import('./parser.js');
   const parser = new MtraceParser(tell);
   const stopped = await readInto(parser, source, options);
   return traceOf(parser, new Leftover(parser.live.columns(), parser.sites.texts()), oddities, stopped);
@@ -71,7 +72,7 @@ async function feed(
   source: LogSource,
   { signal, progress, onSites }: Pick<ParseOptions, 'signal' | 'progress' | 'onSites'>,
 ): Promise<string | undefined> {
-  let told = NO_SITE + 1;
+  let told = parser.sites.count;
   try {
     for await (const chunk of unpacked(source)) {
       if (signal?.aborted) return INTERRUPTED;
