@@ -76,7 +76,7 @@ export function renderMaps(lines: MapLine[], shown: number, { columns = 80, colo
   const heads = ['RSS', 'PSS', 'DIRTY', 'SWAP', 'SIZE'].map((head) => head.padStart(9)).join(' ');
   const body = lines
     .slice(0, shown)
-    .map((line) => `${sizes(line)}  ${shorten(nameOf(line), Math.max(20, columns - 51))}`);
+    .map((line) => `${sizes(line)}  ${nameOf(line, Math.max(28, columns - 51))}`);
   const all: Sizes & { mappings: number } = { ...NO_SIZES, mappings: 0 };
   for (const line of lines) {
     all.mappings += line.mappings;
@@ -91,9 +91,11 @@ function sizes({ rss, pss, dirty, swap, size }: Sizes): string {
   return [rss, pss, dirty, swap, size].map((bytes) => formatBytes(bytes).padStart(9)).join(' ');
 }
 
-function nameOf({ label, mappings, perms, start }: MapLine): string {
-  if (perms !== undefined) return `${start} ${perms} ${label}`;
-  return mappings > 1 ? `${label} (${mappings})` : label;
+/** Where it is too long, the path gives way: what distinguishes mappings of one file is their address. */
+function nameOf({ label, mappings, perms, start }: MapLine, width: number): string {
+  if (perms === undefined) return shorten(mappings > 1 ? `${label} (${mappings})` : label, width);
+  const place = `${start} ${perms} `;
+  return place + shorten(label, width - place.length);
 }
 
 /** What the map itself says a mapping is; `memprobe explain` tells more. */

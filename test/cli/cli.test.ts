@@ -259,6 +259,14 @@ describe('memprobe maps', () => {
     expect(totals[0]).toBeGreaterThan(2 ** 20);
   });
 
+  test('maps --group none has every address in full, however narrow the terminal', async () => {
+    const { stdout } = await memprobe(['maps', '--group', 'none', '--top', '1000'], { env: { COLUMNS: '80' } });
+    const rows = stdout.trimEnd().split('\n').slice(1, -1);
+    expect(rows.length).toBeGreaterThan(50);
+    for (const row of rows) expect(row).toMatch(/^.{49}  [0-9a-f]{6,16} [rwxps-]{4} \S/);
+    for (const row of rows) expect(row.length).toBeLessThanOrEqual(80);
+  });
+
   test('sorts by what it is asked for, and shows only so many lines', async () => {
     const { stdout } = await memprobe(['maps', '--sort', 'size', '--group', 'none', '--top', '5', '--json']);
     const sizes = JSON.parse(stdout).lines.map(({ size }: { size: number }) => size);
