@@ -17,7 +17,9 @@ copyFileSync('build/Release/memprobe.node', join(folder, 'memprobe.napi.glibc.no
 for (const name of ['memprobe_numa.so', 'memprobe_mcheck.so', 'memprobe_mtrace.so']) {
   const built = join('build/Release', name);
   if (!existsSync(built)) {
-    console.error(`${built} was not built, and a package must not lack it: install libnuma-dev, and try again`);
+    console.error(
+      `${built} was not built, and a package must not lack it: install libnuma-dev, and try again`,
+    );
     process.exit(1);
   }
   copyFileSync(built, join(folder, name));

@@ -260,7 +260,9 @@ describe('memprobe maps', () => {
   });
 
   test('maps --group none has every address in full, however narrow the terminal', async () => {
-    const { stdout } = await memprobe(['maps', '--group', 'none', '--top', '1000'], { env: { COLUMNS: '80' } });
+    const { stdout } = await memprobe(['maps', '--group', 'none', '--top', '1000'], {
+      env: { COLUMNS: '80' },
+    });
     const rows = stdout.trimEnd().split('\n').slice(1, -1);
     expect(rows.length).toBeGreaterThan(50);
     for (const row of rows) expect(row).toMatch(/^.{49}  [0-9a-f]{6,16} [rwxps-]{4} \S/);
