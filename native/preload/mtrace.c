@@ -93,7 +93,7 @@ static bool is_for_this_process(void) {
   char pid[24];
   const char* set = getenv(owner);
   snprintf(pid, sizeof pid, "%d", (int)getpid());
-  return set != NULL ? strcmp(set, pid) == 0 : setenv(owner, pid, 1) == 0;
+  return set != NULL ? strcmp(set, pid) == 0 : memprobe_set_variable(owner, pid) == 0;
 }
 
 __attribute__((constructor)) static void begin(void) {

@@ -2,6 +2,7 @@
 // is C.
 #pragma once
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -46,6 +47,16 @@ static inline int memprobe_stream_to(int log) {
   return -1;
 }
 
+// setenv and unsetenv of the C library itself: bash has others, which don't change what mtrace looks at. NULL unsets.
+static inline int memprobe_set_variable(const char* name, const char* value) {
+  void* libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+  if (libc == NULL) return errno = ENOSYS, -1;
+  int (*set)(const char*, const char*, int) = (int (*)(const char*, const char*, int))dlsym(libc, "setenv");
+  int (*unset)(const char*) = (int (*)(const char*))dlsym(libc, "unsetenv");
+  dlclose(libc);
+  return value != NULL ? set(name, value, 1) : unset(name);
+}
+
 // Has mtrace open the very file that was checked, which its name may no longer be. MALLOC_TRACE is set for
 // the call only: a program that this one starts would write over the log. 0, or an errno; EAGAIN where mtrace
 // did nothing.
@@ -57,16 +68,13 @@ static inline int memprobe_start_trace(void (*mtrace)(void), const char* path, i
   char* before = set != NULL ? strdup(set) : NULL;
   snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
   int error =
-      access(name, W_OK) != 0 || ftruncate(fd, 0) != 0 || setenv("MALLOC_TRACE", name, 1) != 0 ? errno : 0;
+      access(name, W_OK) != 0 || ftruncate(fd, 0) != 0 || memprobe_set_variable("MALLOC_TRACE", name) != 0 ? errno : 0;
   if (error == 0) {
     mtrace();
     *stream = memprobe_stream_to(fd);
     if (*stream == -1) error = EAGAIN;
   }
-  if (before != NULL)
-    setenv("MALLOC_TRACE", before, 1);
-  else
-    unsetenv("MALLOC_TRACE");
+  memprobe_set_variable("MALLOC_TRACE", before);
   free(before);
   close(fd);
   return error;

@@ -135,6 +135,12 @@ describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe leaks --
     expect(JSON.parse(stdout).leaked).toBeDefined();
   });
 
+  test('bash, which has a setenv of its own, is traced like any program', async () => {
+    const { code, stdout, stderr } = await leaks(['--json', '--', 'bash', '-c', 'true']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout).leaked.blocks).toBeGreaterThan(10);
+  });
+
   test('--output keeps the log, and an old one is not taken for it', async () => {
     const log = file('kept.mt', 'old');
     const { code } = await leaks(['-o', log, '--', 'sh', '-c', 'exit 0']);
