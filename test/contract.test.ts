@@ -68,8 +68,8 @@ describe('names', () => {
 
   test('the guard has a say in what can destroy, and in nothing else', () => {
     const destructive =
-      'aligned_alloc brk calloc free madvise malloc malloc_set_state malloc_usable_size memalign mmap mprobe mprotect mremap ' +
-      'mseal munmap poke posix_madvise posix_memalign process_madvise pvalloc ' +
+      'aligned_alloc brk calloc free madvise malloc malloc_set_state malloc_usable_size memalign mlock mlock2 mlockall mmap ' +
+      'mprobe mprotect mremap mseal munmap poke posix_madvise posix_memalign process_madvise pvalloc ' +
       'realloc reallocarray sbrk valloc view';
     for (const { name, guarded } of calls) expect(guarded, name).toBe(destructive.split(' ').includes(name));
   });

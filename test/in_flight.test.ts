@@ -107,6 +107,26 @@ describe.each(NODES)('on %s', (node) => {
     },
   );
 
+  test('a realloc that fails leaves the block to who uses it: free waits for them', async () => {
+    expect(
+      await said(
+        `${SCENE}
+         (async () => {
+           const addr = libc.malloc(size);
+           const bytes = new Uint8Array(libc.view(addr, size)).fill(7);
+           const running = [uses.deflate(bytes), uses.read(bytes.subarray(4096))];
+           say([outcome(() => libc.realloc(addr, 2 ** 46)), libc.peek(addr, 1)[0]]);
+           libc.free(addr);
+           const { blocks, retired } = libc.guard_counts();
+           say([blocks, retired, libc.guard_check()]);
+           await settled(running);
+           say('alive');
+         })();`,
+        { node },
+      ),
+    ).toEqual([['ENOMEM', 7], [0, 1, []], 'alive']);
+  });
+
   test('lowering the break harms nobody', async () => {
     expect(
       await said(

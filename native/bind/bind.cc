@@ -3,11 +3,34 @@
 #include <gnu/libc-version.h>
 #include <sys/utsname.h>
 
+#include <cstdlib>
+
 namespace memprobe {
 
 std::string js::Param::name() const {
   const bind::Entry* row = bind::row_of(env, info);
   return (row == nullptr ? std::to_string(index) : word(row->params, index)) + suffix;
+}
+
+size_t js::longest_buffer(napi_env env) {
+  const napi_node_version* node = nullptr;
+  if (napi_get_node_version(env, &node) != napi_ok) return 0;
+  const bool large = node->major > 22 || (node->major == 22 && node->minor >= 3);
+  return large ? static_cast<size_t>(kMaxSafeInteger) : size_t{1} << 32;
+}
+
+bool js::allows_buffer(napi_env env, size_t bytes) {
+  constexpr size_t small = size_t{64} << 10;  // where that is not to be had, V8 has ended before
+  if (bytes <= small) return true;
+  const std::string call = "ArrayBuffer " + std::to_string(bytes);
+  if (bytes > longest_buffer(env)) {
+    failure::raise(env, fail("ERR_OUT_OF_RANGE", "this is more than an ArrayBuffer can have here"), "ArrayBuffer", call);
+    return false;
+  }
+  void* enough = std::malloc(bytes);
+  std::free(enough);
+  if (enough == nullptr) failure::raise(env, fail(ENOMEM), "ArrayBuffer", call);
+  return enough != nullptr;
 }
 
 namespace bind {

@@ -135,7 +135,7 @@ struct Call {
         stored);
   }
 
-  static bool enter(napi_env env, Need& need, const Stored& stored) {
+  static bool enter(napi_env env, guard::Visit<Need, Raw>& need, const Stored& stored) {
     return std::apply([&](const auto&... argument) { return need.enter(env, pass(argument)...); }, stored);
   }
 
@@ -184,7 +184,7 @@ napi_value invoke(napi_env env, napi_callback_info info) noexcept {
   if (napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr) != napi_ok) return nullptr;
   try {
     typename C::Stored stored{};
-    Need need;
+    guard::Visit<Need, typename C::Raw> need;
     if (!C::read(env, info, argv, stored)) return nullptr;
     if (!C::enter(env, need, stored)) [[unlikely]] {
       if (const Failure refusal = need.refusal()) raise_for(env, info, refusal, C::show(stored));
@@ -258,7 +258,7 @@ class Promised final : public Job {
 
   const Entry& row_;
   typename C::Stored stored_{};
-  Need need_;
+  guard::Visit<Need, typename C::Raw> need_;  // a job that is never run leaves too
   guard::Pin pin_;
   typename C::Raw raw_{};
   Failure failure_;

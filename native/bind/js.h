@@ -374,12 +374,18 @@ struct Out<std::string> {
   }
 };
 
+// Bytes of an ArrayBuffer, and of a typed array, that this Node can make: buffer.constants.MAX_LENGTH.
+MEMPROBE_SHARED size_t longest_buffer(napi_env env);
+// V8 ends the process over a buffer that is too long or for which there is no memory: false with an exception instead.
+MEMPROBE_SHARED bool allows_buffer(napi_env env, size_t bytes);
+
 // A typed array that holds a copy of `from`.
 template <class T>
 napi_value typed_array(napi_env env, napi_typedarray_type type, const T* from, size_t count) {
   void* data = nullptr;
   napi_value buffer = nullptr;
   napi_value array = nullptr;
+  if (!allows_buffer(env, count * sizeof(T))) return nullptr;
   if (napi_create_arraybuffer(env, count * sizeof(T), &data, &buffer) != napi_ok) return nullptr;
   if (count != 0) std::memcpy(data, from, count * sizeof(T));
   return napi_create_typedarray(env, type, count, buffer, 0, &array) == napi_ok ? array : nullptr;

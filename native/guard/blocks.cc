@@ -69,6 +69,11 @@ void remove(void* block) {
   if (Cell* cell = cell_of(block)) cell->store(kNone, std::memory_order_release);
 }
 
+void reinstate(void* block) {
+  Cell* cell = block == nullptr ? nullptr : cell_of(block);
+  if (cell != nullptr) cell->store(kAttended, std::memory_order_release);
+}
+
 bool known(void* block) {
   const Cell* cell = cell_of(block);
   const uint8_t mark = cell == nullptr ? uint8_t{kNone} : cell->load(std::memory_order_acquire);

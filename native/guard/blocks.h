@@ -105,6 +105,9 @@ inline Claim claim(void* block) {
 // Takes an attended block out, after its views are gone. The caller holds the lock of holds.
 void remove(void* block);
 
+// It was taken out for a call that has failed: it is ours again, and as views may lie on it, attended to.
+void reinstate(void* block);
+
 bool known(void* block);
 
 // It is nobody's any more, and yet not freed: remains.h. The caller holds the lock of holds.

@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -71,19 +72,25 @@ bool is_measurable(uintptr_t block) {
   return (size & 2) != 0 || read_word(block - sizeof size + (size & ~size_t{7}), next);
 }
 
+bool any_marked(const blocks::Cell* line) {
+  std::array<uint64_t, 8> words{};
+  std::memcpy(words.data(), line, sizeof words);
+  uint64_t all = 0;
+  for (const uint64_t word : words) all |= word;
+  return all != 0;
+}
+
 template <class Visit>
 void each_block(Visit visit) {
+  constexpr size_t line = 64;  // cells; nearly all of them are empty
   for (size_t leaf = 0; leaf < blocks::kLeaves; leaf++) {
     const blocks::Cell* cells = blocks::leaves[leaf].load(std::memory_order_acquire);
-    if (cells == nullptr) continue;
-    for (size_t i = 0; i < blocks::kLeafBytes; i++) {
-      uint64_t eight = 0;
-      if (i % 8 == 0 && (std::memcpy(&eight, cells + i, sizeof eight), eight == 0)) {
-        i += 7;
-        continue;
+    for (size_t start = 0; cells != nullptr && start < blocks::kLeafBytes; start += line) {
+      if (!any_marked(cells + start)) continue;
+      for (size_t i = start; i < start + line; i++) {
+        const uint8_t mark = cells[i].load(std::memory_order_acquire);
+        if (mark != blocks::kNone) visit((leaf << blocks::kLeafBits) + i * blocks::kAlignment, mark);
       }
-      const uint8_t mark = cells[i].load(std::memory_order_acquire);
-      if (mark != blocks::kNone) visit((leaf << blocks::kLeafBits) + i * blocks::kAlignment, mark);
     }
   }
 }

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "others.h"
+
 namespace memprobe::guard {
 namespace {
 
@@ -158,6 +160,7 @@ bool Protects::enter(napi_env env, void* addr, size_t length, int prot) {
   if (!refuse(books().holds.obstacle(env, range.start, range.end))) return false;
   books().holds.detach(env, range.start, range.end);
   pin_.hold_locked(range.start, range.end);
+  books().ranges.cut(range.start, range.end);
   parts_ = books().ranges.within(range.start, range.end);
   for (Range part : parts_) {  // no view may be made of it during the call
     part.prot = PROT_NONE;
@@ -210,8 +213,10 @@ void Advises::prepare(napi_env env, const blocks::Extent& range) {
   pin_.hold_locked(range.start, range.end);
   if (effect_of(advice_) == Effect::Discards) return;
   books().holds.detach(env, range.start, range.end);
-  for (Range part : books().ranges.within(range.start, range.end)) {
-    parts_.push_back(part);
+  books().ranges.cut(range.start, range.end);
+  const std::vector<Range> parts = books().ranges.within(range.start, range.end);
+  parts_.insert(parts_.end(), parts.begin(), parts.end());
+  for (Range part : parts) {
     part.guarded = true;
     books().ranges.assign(part);
   }
@@ -242,7 +247,7 @@ void Advises::settle(int failed) {
   // In reverse: of ranges that overlap, the first remembers what was.
   for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
     // A failed installation may have put some guards in place, a failed removal may have left some.
-    if (advice_ == MADV_GUARD_INSTALL) part->guarded = true;
+    if (advice_ == MADV_GUARD_INSTALL && failed != kNeverRan) part->guarded = true;
     if (advice_ == MADV_GUARD_REMOVE && failed == 0) part->guarded = false;
     books().ranges.assign(*part);
   }
@@ -292,6 +297,24 @@ void MovesBreak::settle(int failed) {
                            .origin = Origin::Break,
                            .unit = page_size()});
   }
+}
+
+bool Locks::enter(napi_env, void* addr, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(addr);
+  if (length == 0 || length > UINTPTR_MAX - start) return true;
+  const Lock lock(books().lock);
+  if (owns(start, length)) return true;
+  const blocks::Extent range = pages(addr, length);
+  if (!others::manage(range.start, range.end)) return true;
+  return refuse(not_owned("some of it may be V8's, which ends the process when it can't give back a page because that is "
+                          "locked; lock what you mapped, or memprobe/unsafe would"));
+}
+
+bool LocksAll::enter(napi_env, int flags) {
+  constexpr int known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
+  if ((flags & (MCL_CURRENT | MCL_FUTURE)) == 0 || (flags & ~known) != 0) return true;  // EINVAL
+  return refuse(not_owned("V8's pages would be locked too, and it ends the process when it can't give one back; lock what "
+                          "you mapped, or memprobe/unsafe would"));
 }
 
 bool Writes::enter(napi_env, void* addr, const js::Bytes& bytes) {

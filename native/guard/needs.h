@@ -1,6 +1,7 @@
 // What a row needs of the guard, as a type: `enter` before the call, on the JavaScript thread (false: the call is
 // refused, and `refusal` says why; without a reason the guard has done what was asked for itself); `leave` right after it, on the thread that ran it, with the result and the errno
-// (0: it succeeded). What leave returns other than 0 becomes the call's errno.
+// (0: it succeeded). What leave returns other than 0 becomes the call's errno. A call that never runs is left too, as
+// one that failed with kNeverRan: Visit.
 // Arguments that the kernel itself rejects without touching anything (misaligned, empty) pass: its answer is better.
 #pragma once
 
@@ -8,6 +9,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 
 #include "../bind/js.h"
@@ -15,6 +17,42 @@
 #include "owned.h"
 
 namespace memprobe::guard {
+
+inline constexpr int kNeverRan = ECANCELED;  // which no call that is guarded fails with
+
+// A need on its way through one call: whoever has entered leaves, once.
+template <class Need, class Raw>
+class Visit {
+ public:
+  Visit() = default;
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+  ~Visit() {
+    if (entered_) [[unlikely]] abandon();
+  }
+
+  template <class... A>
+  bool enter(napi_env env, const A&... argument) {
+    return entered_ = need_.enter(env, argument...);
+  }
+  Failure refusal() const { return need_.refusal(); }
+  int leave(const Raw& raw, int failed) {
+    entered_ = false;
+    return need_.leave(raw, failed);
+  }
+
+ private:
+  [[gnu::cold, gnu::noinline]] void abandon() noexcept {
+    try {
+      need_.leave(Raw{}, kNeverRan);
+    } catch (const std::bad_alloc&) {
+      // What stays marked is refused from now on, and endangers nobody.
+    }
+  }
+
+  Need need_;
+  bool entered_ = false;
+};
 
 class Need {
  public:
@@ -97,8 +135,9 @@ struct Reallocates : Frees {
     return release(env, block) || !refusal();
   }
   int leave(const Result<void*>& result, int failed) {
-    void* block = failed != 0 ? old_ : result.value;
-    if (failed == 0 && old_ != nullptr && block != old_ && blocks::retired(old_)) bury(old_);
+    if (failed != 0) return blocks::reinstate(old_), 0;
+    void* block = result.value;
+    if (old_ != nullptr && block != old_ && blocks::retired(old_)) bury(old_);
     return block == nullptr || blocks::add(block) ? 0 : ENOMEM;
   }
 
@@ -222,6 +261,27 @@ class MovesBreak : public Need {
   Lock lock_;
   uintptr_t from_ = 0;
   uintptr_t to_ = 0;
+};
+
+// mlock and mlock2: not V8's pages, which it gives back by itself and aborts when it can't.
+class Locks : public Need {
+ public:
+  bool enter(napi_env env, void* addr, size_t length);
+  bool enter(napi_env env, void* addr, size_t length, unsigned) { return enter(env, addr, length); }
+  template <class R>
+  int leave(const R&, int) {
+    return 0;
+  }
+};
+
+// mlockall: V8's pages are among all of them.
+class LocksAll : public Need {
+ public:
+  bool enter(napi_env env, int flags);
+  template <class R>
+  int leave(const R&, int) {
+    return 0;
+  }
 };
 
 // Stores into memory: ours only, and pinned meanwhile.

@@ -58,20 +58,26 @@ void Ranges::split(uintptr_t at) {
   if (left.start == at || left.end <= at) return;
   Range right = left;
   right.start = at;
-  left.end = at;
   by_start_.emplace(at, right);
+  left.end = at;  // afterwards: where there is no memory for the right part, the whole stays
+}
+
+void Ranges::cut(uintptr_t start, uintptr_t end) {
+  split(start);
+  split(end);
 }
 
 void Ranges::erase(uintptr_t start, uintptr_t end) {
-  split(start);
-  split(end);
+  cut(start, end);
   by_start_.erase(by_start_.lower_bound(start), by_start_.lower_bound(end));
 }
 
 void Ranges::assign(const Range& range) {
   if (range.start >= range.end) return;
-  erase(range.start, range.end);
-  by_start_.emplace(range.start, range);
+  cut(range.start, range.end);
+  const auto [place, made] = by_start_.try_emplace(range.start, range);
+  if (!made) place->second = range;
+  by_start_.erase(std::next(place), by_start_.lower_bound(range.end));
 }
 
 }  // namespace memprobe::guard

@@ -77,31 +77,35 @@ Result<Held> create(void* addr, size_t length, int fd, const std::string& about)
   const auto start = reinterpret_cast<uintptr_t>(addr);
   const std::string id = random_id();
   if (id.empty()) return {.failure = fail(errno)};
+  const Held held = std::make_shared<Holder>(id);
   const Lock lock(books().lock);
   Share share{.start = start, .length = length, .unit = books().ranges.unit_at(start), .fd = fd, .about = about, .holders = 1};
   if (share.unit == 0 || !books().ranges.covers(start, share.end())) {
     return {.failure = not_owned("memprobe did not map all of this range")};
   }
-  std::vector<Range> parts = books().ranges.within(start, share.end());
-  for (const Range& part : parts) {
+  for (const Range& part : books().ranges.within(start, share.end())) {
     if (part.share != 0) return {.failure = busy("a Mapping owns this memory already")};
   }
+  // What can run out of memory comes first: a range whose share is not in the table would never go.
+  books().ranges.cut(start, share.end());
+  std::vector<Range> parts = books().ranges.within(start, share.end());
   share.tag = ++tags;
+  table().emplace(id, share);
   for (Range& part : parts) {
     part.share = share.tag;
     books().ranges.assign(part);
   }
-  table().emplace(id, std::move(share));
-  return {.value = std::make_shared<Holder>(id)};
+  return {.value = held};
 }
 
 Result<Held> attach(const std::string& id) {
+  const Held held = std::make_shared<Holder>(id);
   const Lock lock(books().lock);
   const auto it = table().find(id);
   if (it == table().end() || it->second.holders == 0) return {.failure = stale()};
   if (it->second.moving) return {.failure = busy("another thread is resizing this mapping")};
   it->second.holders++;
-  return {.value = std::make_shared<Holder>(id)};
+  return {.value = held};
 }
 
 Result<Share> state(const Held& held) {

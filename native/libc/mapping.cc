@@ -37,8 +37,8 @@ struct js::Out<Held> {
       shares::let_go(finalizing, *held);
     };
     napi_value value = nullptr;
-    auto data = std::make_unique<Held>(from);
-    if (napi_create_external(env, data.get(), gone, nullptr, &value) != napi_ok) {
+    std::unique_ptr<Held> data(new (std::nothrow) Held(from));
+    if (data == nullptr || napi_create_external(env, data.get(), gone, nullptr, &value) != napi_ok) {
       shares::let_go(env, from);
       return nullptr;
     }

@@ -64,18 +64,10 @@ void raise_in_view(napi_env env, const Failure& why, void* addr, size_t length) 
   failure::raise(env, why, "view", "view " + js::hex(reinterpret_cast<uintptr_t>(addr)) + ", " + std::to_string(length));
 }
 
-// A longer one ends the process inside V8: buffer.constants.MAX_LENGTH.
-size_t longest_buffer(napi_env env) {
-  const napi_node_version* node = nullptr;
-  if (napi_get_node_version(env, &node) != napi_ok) return 0;
-  const bool large = node->major > 22 || (node->major == 22 && node->minor >= 3);
-  return large ? static_cast<size_t>(js::kMaxSafeInteger) : size_t{1} << 32;
-}
-
 // An ArrayBuffer over foreign memory, or nullptr with an exception pending.
 napi_value external_buffer(napi_env env, void* addr, size_t length, napi_finalize finalize, void* hint) {
   napi_value buffer = nullptr;
-  const bool fits = length <= longest_buffer(env);
+  const bool fits = length <= js::longest_buffer(env);
   const napi_status status =
       fits ? napi_create_external_arraybuffer(env, addr, length, finalize, hint, &buffer) : napi_invalid_arg;
   if (status == napi_ok) return buffer;

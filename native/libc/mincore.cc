@@ -38,9 +38,21 @@ namespace {
 // Asked in pieces: the vector grows only as far as the kernel has found memory, so an absurd length costs nothing.
 constexpr size_t kPiecePages = size_t{1} << 18;
 
+// The vector must fit into Node 20's longest Uint8Array. The kernel speaks first: of the last page it says what it would
+// of a hole before.
+constexpr size_t kMostPages = size_t{1} << 32;
+
+Failure too_long(void* addr, size_t last, size_t length) {
+  uint8_t resident = 0;
+  if (::mincore(static_cast<std::byte*>(addr) + last, 1, &resident) == -1) return fail(errno);
+  return fail("ERR_OUT_OF_RANGE", "The value of \"length\" is out of range. It must be at most 16 TiB. Received " +
+                                      std::to_string(length));
+}
+
 Result<js::Filled> residency(void* addr, size_t length, js::Room vec) {
   const size_t page = guard::page_size();
   const size_t pages = length / page + (length % page != 0 ? 1 : 0);
+  if (pages > kMostPages) return {.failure = too_long(addr, (pages - 1) * page, length)};
   Result<js::Filled> result{.value = {.argument = 2}};
   auto& bytes = result.value.bytes;
   do {

@@ -9,13 +9,14 @@ namespace memprobe {
 namespace {
 
 constexpr bind::Entry table[] = {
-    FN(mlock, MinusOne, "addr length").blocking(),
+    FN(mlock, MinusOne, "addr length").guarded<guard::Locks>().blocking(),
     SHAPE(mlock2, MinusOne, "addr length flags",
           [](void* addr, size_t length, unsigned flags) { return syscall(SYS_mlock2, addr, length, flags); })
         .since("Linux 4.4")
+        .guarded<guard::Locks>()
         .blocking(),
     FN(munlock, MinusOne, "addr length").blocking(),
-    FN(mlockall, MinusOne, "flags").blocking(),
+    FN(mlockall, MinusOne, "flags").guarded<guard::LocksAll>().blocking(),
     FN(munlockall, MinusOne, "").blocking(),
 };
 

@@ -58,6 +58,8 @@ const PROGRAM = fileURLToPath(new URL('program.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');
 /** Sequences of one child; a fresh process now and then, since some calls leave traces for good (mseal, mallopt). */
 const SHIFT = 800;
+/** Of wall-clock time: a child that must yield to others may have to wait for a minute where they are many. */
+const PATIENCE = 300_000;
 
 /**
  * What would exhaust the machine fails instead; a process without capabilities can't poison real memory or reach into
@@ -190,7 +192,7 @@ async function minimise(shift: Shift, life: Life): Promise<Death> {
 const debugOf = (shift: number): Debug => (shift % 8 === 3 ? 'hooks' : shift % 16 === 7 ? 'mcheck' : 'none');
 
 export async function campaign(plan: Plan): Promise<Result> {
-  const { seed, calls, node = process.execPath, patience = 60_000, jobs = 1, signal } = plan;
+  const { seed, calls, node = process.execPath, patience = PATIENCE, jobs = 1, signal } = plan;
   const outcomes = new Set<string>();
   const deaths: Death[] = [];
   const size = Math.min(SHIFT, Math.ceil(calls / 16));
@@ -238,7 +240,7 @@ export async function replay(
   sequence: number,
   { node = process.execPath, debug = 'none', plant }: ReplayOptions = {},
 ): Promise<Death | undefined> {
-  const shift = { seed, first: sequence, last: sequence + 1, debug, node, plant, patience: 60_000 };
+  const shift = { seed, first: sequence, last: sequence + 1, debug, node, plant, patience: PATIENCE };
   const life = await live(shift, () => {});
   return life.ended ? undefined : minimise(shift, life);
 }

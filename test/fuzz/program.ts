@@ -5,11 +5,14 @@
  *   program.ts SEED FIRST LAST [STEPS]    STEPS: only these of each sequence, 0,3,4
  */
 import { writeSync } from 'node:fs';
+import { native } from '../../lib/native.js';
 import { describeStep, perform, type Step, sequence } from './sequence.js';
 import { World } from './world.js';
 
 const PIPE = 3;
 const COLLECT_EVERY = 40;
+/** Sequences; the books take as long to check as some of them. */
+const CHECK_EVERY = 8;
 const [seed = 0, first = 0, last = 0] = process.argv.slice(2, 5).map(Number);
 const kept = process.argv[5]?.split(',').map(Number);
 const telling = process.env.MEMPROBE_FUZZ_TELL === '1';
@@ -51,9 +54,19 @@ async function run(number: number): Promise<number> {
   return calls;
 }
 
+/** The guard's books contradict themselves or the kernel's: as bad as a death, and ends as one. */
+async function checkBooks(): Promise<void> {
+  await world.settle();
+  const problems = native.libc.guard_check();
+  if (problems.length === 0) return;
+  console.error(`guard_check: ${problems.join('; ')}`);
+  process.exit(70);
+}
+
 for (let number = first; number < last; number++) {
   say(`s ${number}`);
   say(`c ${await run(number)}`);
+  if (telling || number % CHECK_EVERY === 0) await checkBooks();
   if (number % COLLECT_EVERY === 0) globalThis.gc?.();
 }
 say('end');

@@ -79,7 +79,7 @@ export function perform(step: Step, world: World): string | undefined {
   const name = target.name.slice(target.name.lastIndexOf('.') + 1);
   try {
     const args = step.args.map((value) => value.make(world));
-    if (isVetoed(name, args, world)) return undefined;
+    if (isVetoed(name, args)) return undefined;
     const result = target.call(args, receiver?.make(world));
     world.absorb(name, result, args);
     return result === null ? 'null' : Array.isArray(result) ? 'array' : typeof result;

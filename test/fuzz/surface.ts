@@ -1,4 +1,5 @@
 /** Every safe export there is, read from the modules: a new one is fuzzed without being named here. */
+import * as allocator from '../../lib/allocator/index.js';
 import * as main from '../../lib/index.js';
 import * as libc from '../../lib/libc/index.js';
 import * as libnuma from '../../lib/libnuma/index.js';
@@ -30,10 +31,16 @@ const signatures = new Map(
 
 const isClass = (value: Function): boolean => Object.hasOwn(value, 'prototype') && /^[A-Z]/.test(value.name);
 
+/** Pointers of a heap in a buffer are numbers. */
+const inBuffer = ({ name, type }: Parameter): Parameter => ({
+  name,
+  type: type.replace('Address', 'Offset'),
+});
+
 /** Where no table says, as many as it takes and one more. */
-function parameters(name: string, value: Function): readonly Parameter[] {
-  const signature = signatures.get(name);
-  if (signature !== undefined) return parametersOf(signature);
+function parameters(path: string, name: string, value: Function): readonly Parameter[] {
+  const found = parametersOf(signatures.get(name) ?? '');
+  if (signatures.has(name)) return path.includes('TsAllocator') ? found.map(inBuffer) : found;
   return Array.from({ length: Math.min(value.length + 1, 4) }, (_, i) => ({
     name: `argument${i}`,
     type: 'unknown',
@@ -44,7 +51,7 @@ function functionTarget(path: string, name: string, value: Function): Target {
   const full = `${path}.${name}`;
   return {
     name: full,
-    parameters: parameters(name, value),
+    parameters: parameters(path, name, value),
     weight: SLOW.test(full) ? 1 : path === 'promises' ? 8 : 40,
     call: (args) => (isClass(value) ? Reflect.construct(value, args) : Reflect.apply(value, undefined, args)),
   };
@@ -94,5 +101,6 @@ export const targets: readonly Target[] = Object.entries({
   libnuma,
   procfs,
   mtrace,
+  allocator,
   main,
 }).flatMap(([path, module]) => [...targetsOf(path, module)]);

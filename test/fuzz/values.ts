@@ -175,6 +175,16 @@ const addresses: Values = fc.oneof(
   { weight: 2, arbitrary: among(BIGINTS) },
 );
 
+const offsets: Values = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.nat(23), fc.constantFrom(0, 0, 0, 8, -8, 4))
+      .map(([i, by]) => made(`offset ${i} +${by}`, (world) => (world.offsets.at(-1 - i) ?? 0) + by)),
+  },
+  { weight: 2, arbitrary: among(NUMBERS) },
+);
+
 // --- objects ------------------------------------------------------------------------------------------------------
 
 function detached(): Uint8Array {
@@ -413,6 +423,10 @@ const options: Values = fc
       'limit',
       'symbolizer',
       'advice',
+      'buffer',
+      'memory',
+      'grow',
+      'alignment',
     ),
     fc.oneof(
       fc.constantFrom<Value>(
@@ -431,7 +445,13 @@ const options: Values = fc
         is(1),
         is(Symbol('s')),
         is(80),
+        is(8),
+        is(16),
+        is(65_536),
+        made('function', () => (length: number) => new ArrayBuffer(length)),
+        made('resizable', () => Reflect.construct(ArrayBuffer, [8192, { maxByteLength: 2 ** 20 }])),
       ),
+      fc.nat(7).map((i) => made(`buffer ${i}`, (world) => world.buffers.at(-1 - i))),
       pids,
     ),
     { maxKeys: 3 },
@@ -520,6 +540,7 @@ const BY_TYPE: readonly (readonly [RegExp, Values])[] = [
   [/^(number \| bigint)$/, fc.oneof(lengths, among(BIGINTS))],
   [/Address\[\]|\[Address/, addressLists],
   [/^Address$/, addresses],
+  [/^Offset$/, offsets],
   [/NodeMask|Bitmask|Iterable/, masks],
   [/Int32Array/, fc.oneof(masks, among([made('Int32Array', () => new Int32Array(3))]))],
   [/Uint8Array/, bytes],

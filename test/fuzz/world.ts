@@ -33,6 +33,8 @@ const ACCOMPLICE = `
 
 export class World {
   pieces: Piece[] = [];
+  /** Pointers of heaps in buffers. */
+  offsets: number[] = [];
   buffers: ArrayBuffer[] = [];
   /** Instances of exported classes. */
   objects: object[] = [];
@@ -50,6 +52,8 @@ export class World {
   /** Takes note of a result. Of an address that came without one, the length is a page. */
   absorb(name: string, result: unknown, args: readonly unknown[]): void {
     if (typeof result === 'bigint' && result > 4096n) this.#note(result, args);
+    if (typeof result === 'number' && /alloc/.test(name))
+      this.offsets = [...this.offsets.slice(1 - KEPT), result];
     if (result instanceof ArrayBuffer) this.buffers.push(result);
     else if (name === 'memfd_create' && typeof result === 'number') this.fds.push(result);
     else if (result instanceof Promise) this.#await(name, result, args);
@@ -99,11 +103,21 @@ export class World {
     if (worker !== undefined) this.pending.push(worker.terminate());
   }
 
+  /** Until the other thread has done what it was sent. */
+  async settle(): Promise<void> {
+    const worker = this.#accomplice;
+    if (worker === undefined) return;
+    const answered = new Promise((done) => worker.once('message', done).once('exit', done));
+    worker.postMessage({ ping: true });
+    await answered;
+  }
+
   /** Everything back, as far as the guard lets it go. */
   async clear(): Promise<void> {
     for (let round = 0; this.pending.length > 0 && round < 10; round++)
       await Promise.all(this.pending.splice(0));
     this.#accomplice?.postMessage({ drop: true });
+    this.offsets = [];
     this.buffers = [];
     this.objects = [];
     for (const fd of this.fds.splice(0)) attempt(() => closeSync(fd));

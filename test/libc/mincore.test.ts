@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as libc from '../../lib/libc/index.js';
-import { expectRangeError, expectThrows, expectTypeError } from '../helpers/errors.js';
+import { expectRangeError, expectRefused, expectThrows, expectTypeError } from '../helpers/errors.js';
 import { anonymous, file, hole, PAGE, page } from '../helpers/memory.js';
 import { rss } from '../helpers/witness.js';
 
@@ -43,6 +43,18 @@ describe('mincore', () => {
       expectThrows('ENOMEM', 'mincore', () => mincore(addr, 2 ** 46));
     }
     expect(rss() - before).toBeLessThan(8 << 20);
+  });
+
+  test('over more than 16 TiB its vector would be longer than a Uint8Array can be: refused at once', () => {
+    const length = 2 ** 44 + PAGE;
+    const flags = libc.MAP_PRIVATE | libc.MAP_ANONYMOUS | libc.MAP_NORESERVE;
+    const addr = mmap(0n, length, libc.PROT_NONE, flags, -1, 0);
+    const before = rss();
+    expectRefused('ERR_OUT_OF_RANGE', 'mincore', () => mincore(addr, length));
+    libc.munmap(page(addr, length / PAGE - 1), PAGE);
+    expectThrows('ENOMEM', 'mincore', () => mincore(addr, length));
+    expect(rss() - before).toBeLessThan(8 << 20);
+    libc.munmap(addr, length - PAGE);
   });
 
   test('more than the piece that is asked at a time comes back whole', () => {

@@ -7,6 +7,7 @@ void blocks_tests();
 void holds_tests();
 void owned_tests();
 void needs_tests();
+void shares_tests();
 void threads_tests();
 
 int main() {
@@ -15,6 +16,7 @@ int main() {
   holds_tests();
   owned_tests();
   needs_tests();
+  shares_tests();
   threads_tests();
   return check::failures == 0 ? 0 : 1;
 }

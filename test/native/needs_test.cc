@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "../../native/guard/check.h"
 #include "check.h"
 #include "fake_napi.h"
 #include "memory.h"
@@ -80,6 +81,54 @@ void protect() {
   check::that(begin_view(fake::env, mine.start(), 1, hold).number == EACCES);
 }
 
+// As a promised call of a thread that ends meanwhile is: entered, and dropped.
+template <class Need, class... A>
+void drop(const A&... arguments) {
+  Visit<Need, int> visit;
+  check::that(visit.enter(fake::env, arguments...));
+}
+
+void never_run() {
+  const fake::Pages mine(3);
+  drop<Protects>(mine.address(), mine.length(), PROT_NONE);
+  drop<Advises>(mine.address(), mine.length(), MADV_GUARD_INSTALL);
+  drop<Unmaps>(mine.address(), mine.length());
+  check::that(fake::owned(mine.start(), mine.length()) && counts().pins == 0);
+  std::unique_ptr<Hold> hold;
+  check::that(!begin_view(fake::env, mine.start(), mine.length(), hold));
+  end_view(fake::env, std::move(hold));
+}
+
+void not_reallocated() {
+  void* block = std::malloc(32);
+  check::that(blocks::add(block));
+  std::unique_ptr<Hold> hold;
+  check::that(!begin_view(fake::env, reinterpret_cast<uintptr_t>(block), 32, hold));
+  end_view(fake::env, std::move(hold));
+  Reallocates need;
+  check::that(need.enter(fake::env, block, size_t{1} << 46));
+  need.leave({}, ENOMEM);
+  // Whoever frees it looks for views first.
+  check::that(blocks::claim(block) == blocks::Claim::Attended);
+  blocks::remove(block);
+  std::free(block);
+  Reallocates none;
+  check::that(none.enter(fake::env, nullptr, size_t{1} << 46) && none.leave({}, ENOMEM) == 0);
+}
+
+void locked() {
+  const fake::Pages mine(2);
+  const fake::Pages theirs(1, false);
+  void* block = std::malloc(32);
+  blocks::add(block);
+  const auto locks = [](void* address, size_t length) { return Locks().enter(fake::env, address, length); };
+  check::that(locks(mine.address(), mine.length()) && locks(block, 32) && locks(nullptr, page_size()));
+  check::that(!locks(theirs.address(), 1) && !locks(mine.address(), size_t{1} << 47));
+  check::that(locks(mine.address(), SIZE_MAX) && locks(theirs.address(), 0));
+  blocks::remove(block);
+  std::free(block);
+}
+
 }  // namespace
 
 void needs_tests() {
@@ -88,4 +137,7 @@ void needs_tests() {
   check::fact("a call that failed gives nothing away", failed);
   check::fact("a block is freed once", freed);
   check::fact("of protected memory there is no view", protect);
+  check::fact("a call that never ran leaves everything as it was", never_run);
+  check::fact("a block that was not reallocated is attended to as before", not_reallocated);
+  check::fact("ours is locked, others' anonymous memory is not", locked);
 }
