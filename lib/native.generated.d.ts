@@ -88,6 +88,8 @@ export interface Libc {
   readonly mapping_view: (held: unknown, offset: number, length: number) => ArrayBuffer;
   readonly mapping_resize: (held: unknown, length: number) => Address;
   readonly mapping_close: (held: unknown) => void;
+  readonly lock_file: (fd: number) => void;
+  readonly allocate_file: (fd: number, offset: number, length: number) => void;
 }
 
 /** The calls that can block, on the thread pool. */
@@ -125,6 +127,7 @@ export interface Promises {
   readonly mtrace_log_read: (log: object, fd: number, length: number) => Promise<{ lines: number; bytes: number; operations: number; failed: number; malformed: number; unknownFrees: number; duplicates: number; started: boolean; ended: boolean; cut: boolean; atEnd: boolean; sites: string[]; oddities: { operation: string; address: bigint; line: number; site: number }[] }>;
   readonly mtrace_log_blocks: (log: object) => Promise<{ address: BigUint64Array; size: Float64Array; line: Float64Array; site: Uint32Array }>;
   readonly mapping_resize: (held: unknown, length: number) => Promise<Address>;
+  readonly allocate_file: (fd: number, offset: number, length: number) => Promise<void>;
 }
 
 export interface Constants {

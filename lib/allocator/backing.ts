@@ -12,8 +12,10 @@ interface WebAssemblyLike {
   Memory: new (pages: { initial: number; maximum: number }) => GrowingMemory;
 }
 
-/** The part of a reserved buffer that may be used: a file grows under its mapping, the buffer stays as it is. */
+/** Memory that grows in place, such as a file under its mapping, and a buffer over it that may be longer. */
 export interface Room {
+  /** Another object where the one before has become too short; both are over the same memory. */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
   /** Bytes. */
   readonly length: number;
   /** More or less of it; false if that is not to be had. */
@@ -27,7 +29,7 @@ export interface HeapOptions {
   memory?: GrowingMemory;
   /** Asked for a longer buffer with the same first bytes; undefined where there is none. */
   grow?: (bytes: number) => ArrayBuffer | SharedArrayBuffer | undefined;
-  /** Of `buffer`, only so much may be used. */
+  /** The heap lives there, instead of in `buffer`. */
   room?: Room;
   /** The heap in the buffer is known to be whole: it is taken up without a look at its blocks. */
   trusted?: boolean;
@@ -59,12 +61,12 @@ export class Backing {
     if (!Number.isInteger(asked) || asked < LEAST_BYTES || asked > MOST_BYTES) {
       throw badNumber('limit', limit, `an integer from ${LEAST_BYTES} to ${MOST_BYTES}`);
     }
+    const given = buffer ?? room?.buffer;
     this.#memory =
-      memory ??
-      (buffer === undefined && grow === undefined ? ownMemory(Math.min(asked, 4 * GIB)) : undefined);
+      memory ?? (given === undefined && grow === undefined ? ownMemory(Math.min(asked, 4 * GIB)) : undefined);
     this.#grow = grow;
     this.#room = room;
-    this.#buffer = buffer ?? this.#memory?.buffer ?? grow?.(Math.min(asked, PAGE)) ?? new ArrayBuffer(0);
+    this.#buffer = given ?? this.#memory?.buffer ?? grow?.(Math.min(asked, PAGE)) ?? new ArrayBuffer(0);
     this.limit = Math.min(asked, MOST_BYTES);
     if (this.#buffer.byteLength < Math.min(LEAST_BYTES, this.limit)) {
       throw badHeap(
@@ -74,7 +76,7 @@ export class Backing {
   }
 
   get buffer(): Bytes {
-    return this.#memory?.buffer ?? this.#buffer;
+    return this.#memory?.buffer ?? this.#room?.buffer ?? this.#buffer;
   }
 
   /** Bytes that the heap may use now. */

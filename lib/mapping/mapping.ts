@@ -62,6 +62,11 @@ export class Mapping implements Disposable {
     return Mapping.#traced(new Mapping(source.shared(name, bytes, options)), options, Mapping.shared);
   }
 
+  /** @internal Address space over an open file, which is taken over and grows under it. EEXIST: the address is taken. */
+  static reserved(fd: number, bytes: number, options: source.ReservedOptions): Mapping {
+    return new Mapping(source.reserved(fd, bytes, options));
+  }
+
   /** The same memory, for this thread too. `ERR_MEMPROBE_STALE_HANDLE` when its last holder has let go. */
   static attach(handle: MappingHandle, options: Pick<AnonymousOptions, 'trace'> = {}): Mapping {
     return Mapping.#traced(new Mapping(source.attach(handle)), options, Mapping.attach);

@@ -1,5 +1,6 @@
 /** Where a Mapping's memory comes from: made, or taken over from another holder. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, type PathLike } from 'node:fs';
+import type { Address } from '../address.js';
 import { native } from '../native.js';
 import { integer, outOfRange, wrongType } from './errors.js';
 
@@ -51,10 +52,22 @@ export interface FileOptions extends Pick<AnonymousOptions, 'populate' | 'trace'
   readonly create?: boolean | number;
 }
 
+/** Of address space over a file that may be shorter. */
+export interface ReservedOptions {
+  readonly access: Access;
+  /** What errors call the file. */
+  readonly path: string;
+  /** Exactly there, or EEXIST. */
+  readonly address?: Address;
+}
+
 const READ_WRITE = c.PROT_READ | c.PROT_WRITE;
 
 function make(length: number, flags: number, fd: number, about: About): Source {
-  const address = libc.mmap(0n, length, READ_WRITE, flags, fd, about.offset);
+  return hold(libc.mmap(0n, length, READ_WRITE, flags, fd, about.offset), length, fd, about);
+}
+
+function hold(address: Address, length: number, fd: number, about: About): Source {
   try {
     return { held: libc.mapping_create(address, length, fd, JSON.stringify(about)), about };
   } catch (error) {
@@ -142,6 +155,25 @@ export function fitted(fd: number, access: Access, offset: number, wanted: numbe
   }
   ftruncateSync(fd, offset + length);
   return length;
+}
+
+/**
+ * Takes `fd` over. What lies beyond the file's end faults until the file grows; with access `private` it is memory of its
+ * own, and the file's end is rounded up to a page.
+ */
+export function reserved(fd: number, bytes: number, options: ReservedOptions): Source {
+  const { access, path, address = 0n } = options;
+  const fixed = address === 0n ? 0 : c.MAP_FIXED_NOREPLACE;
+  const about: About = { kind: 'file', access, path, offset: 0 };
+  const map = (flags: number, of: number): Address =>
+    libc.mmap(address, bytes, READ_WRITE, flags | fixed | c.MAP_NORESERVE, of, 0);
+  if (access !== 'private') {
+    return hold(map(access === 'write' ? c.MAP_SHARED : c.MAP_PRIVATE, fd), bytes, fd, about);
+  }
+  const start = map(c.MAP_PRIVATE | c.MAP_ANONYMOUS, -1);
+  const size = Math.min(fstatSync(fd).size, bytes);
+  if (size > 0) libc.mmap(start, size, READ_WRITE, c.MAP_PRIVATE | c.MAP_NORESERVE | c.MAP_FIXED, fd, 0);
+  return hold(start, bytes, fd, about);
 }
 
 export function attach(handle: MappingHandle): Source {

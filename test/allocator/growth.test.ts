@@ -203,10 +203,11 @@ describe('a large heap', () => {
 describe('a reserved buffer', () => {
   it('is used as far as its room goes, which grows and shrinks with the heap', () => {
     const room = {
+      buffer: new ArrayBuffer(2 ** 22),
       length: 16_384,
       resize: (bytes: number) => bytes <= 2 ** 20 && ((room.length = bytes), true),
     };
-    const heap = new TsAllocator({ buffer: new ArrayBuffer(2 ** 22), room });
+    const heap = new TsAllocator({ room });
     const keep = heap.malloc(10);
     const large = heap.malloc(900_000);
     expect(room.length).toBeGreaterThan(900_000);

@@ -1,0 +1,410 @@
+import type { PathLike } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Allocator, HeapBlock, HeapInfo } from '../allocator/interface.js';
+import { FIRST } from '../allocator/layout.js';
+import { TsAllocator } from '../allocator/ts_allocator.js';
+import {
+  badPointer,
+  closed,
+  corruptFile,
+  HeapFileError,
+  integer,
+  readOnly,
+  text,
+  wrongType,
+} from './errors.js';
+import { DIRTY, MOVE_FROM, MOVE_TO, NAME_BYTES, PENDING, SEAL, seal, WRITER } from './header.js';
+import { clearLive, isLive, setLive } from './live.js';
+import * as open from './open.js';
+import type { HeapMode } from './open.js';
+import type { Region } from './region.js';
+import { repair } from './repair.js';
+import { Roots } from './roots.js';
+import { saveTo } from './snapshot.js';
+import { checkMap, type HeapStats, sizeOf, survey } from './survey.js';
+
+export interface HeapCreateOptions {
+  /** Bytes that the heap may grow to, for good: so much address space is reserved, no memory and no disk. 4 GiB by default. */
+  readonly limit?: number;
+  /** Up to 63 bytes, for people. */
+  readonly name?: string;
+}
+
+export interface HeapAttachOptions {
+  /** `write` (default): one at a time. `read`, `copy-on-write`: as many as like. */
+  readonly mode?: HeapMode;
+}
+
+const LEAST = 65_536;
+const MOST = 16 * 2 ** 30;
+const DEFAULT = 4 * 2 ** 30;
+
+/**
+ * malloc in a file, or in memory: TsAllocator over a mapping, with all its state inside. Pointers are byte offsets, 0 is null,
+ * so a heap works wherever it is mapped; `address` tells where that is now. kill -9 at any moment loses no block and no
+ * root that was there before (repair.ts). Sizes are bytes. Errors: HeapError (bad pointers, corruption), HeapFileError, HeapBusyError, and
+ * system errors as Node has them: ENOSPC from what needs the file to grow. Linux 3.15.
+ */
+export class Heap implements Allocator<number>, Disposable {
+  readonly kind = 'heap';
+
+  /**
+   * A new heap in a file that is not there or empty (mode 0o600), or in memory. Throws EEXIST for any other file.
+   */
+  static create(path: PathLike, options: HeapCreateOptions = {}): Heap {
+    const { limit = DEFAULT, name = '' } = options;
+    integer('options.limit', limit, LEAST, MOST);
+    text('options.name', name, NAME_BYTES);
+    const where = pathOf(path);
+    const region = where === 'memory' ? open.inMemory(limit, name) : open.create(where, limit, name);
+    return Heap.over(region, 'write', where);
+  }
+
+  /**
+   * The heap in a file. `write` repairs what a crash left behind; where the last writer closed it, attaching takes the same time
+   * whatever is in it. `read` sees what a writer does meanwhile. Throws HeapBusyError (EWOULDBLOCK, with the
+   * `pid`) at once where another one writes, and ERR_MEMPROBE_BAD_HEAP or ERR_MEMPROBE_HEAP_CORRUPT for what is no whole
+   * heap of this version and machine, which is not touched then.
+   */
+  static attach(path: PathLike, options: HeapAttachOptions = {}): Heap {
+    const { mode = 'write' } = options;
+    if (!['write', 'read', 'copy-on-write'].includes(mode)) {
+      throw wrongType('options.mode', "one of 'write', 'read', 'copy-on-write'", mode);
+    }
+    const where = pathOf(path);
+    return Heap.over(open.attach(where, mode), mode, where);
+  }
+
+  /** @internal */
+  static over(region: Region, mode: HeapMode, path: string): Heap {
+    try {
+      return new Heap(region, mode, path);
+    } catch (error) {
+      region.mapping.close();
+      throw error;
+    }
+  }
+
+  /** Named blocks, from which everything else is found again. */
+  readonly roots: Roots;
+  /** The last writer did not close it. */
+  readonly repaired: boolean;
+  readonly #region: Region;
+  readonly #header: Int32Array;
+  #reader: TsAllocator | undefined;
+  /** Undefined where stores are not allowed. */
+  #writer: TsAllocator | undefined;
+
+  private constructor(
+    region: Region,
+    readonly mode: HeapMode,
+    readonly path: string,
+  ) {
+    this.#region = region;
+    this.#header = region.header;
+    const foreign = mode !== 'write' && open.isRunning(region.header[WRITER]!);
+    this.repaired = region.header[DIRTY] !== 0 && region.length > 0 && !foreign;
+    this.#takeUp();
+    this.#writer = mode === 'read' ? undefined : this.#allocator();
+    this.roots = new Roots(this.#home());
+  }
+
+  // The two that count; their common case is inlined.
+  malloc(size: number): number {
+    const writer = this.#writer;
+    if (writer === undefined) throw this.#refusal();
+    const ptr = writer.malloc(size);
+    return ptr === 0 ? this.#full() : this.#publish(ptr);
+  }
+
+  free(ptr: number): void {
+    const writer = this.#writer;
+    if (writer === undefined) throw this.#refusal();
+    const { live } = this.#region;
+    const unit = ptr / 8;
+    const word = live[unit >>> 5]!;
+    if (unit >>> 0 === unit && (word & (1 << unit)) !== 0) {
+      live[unit >>> 5] = word & ~(1 << unit);
+      writer.free(ptr);
+    } else if (ptr !== 0) this.#reject(writer, ptr);
+  }
+
+  calloc(nmemb: number, size: number): number {
+    return this.#given(this.#writable().calloc(nmemb, size));
+  }
+
+  /** Where it moves, the old block is freed when the new one has the content: a crash leaves one of the two, whole. */
+  realloc(ptr: number, size: number): number {
+    const writer = this.#writable();
+    if (ptr === 0) return this.malloc(size);
+    if (!isLive(this.#region.live, ptr)) this.#reject(writer, ptr);
+    if (size === 0) return (this.free(ptr), 0);
+    return writer.resize(ptr, size) ? ptr : this.#move(writer, ptr, size);
+  }
+
+  reallocarray(ptr: number, nmemb: number, size: number): number {
+    const bytes = integer('nmemb', nmemb, 0) * integer('size', size, 0);
+    return Number.isSafeInteger(bytes) ? this.realloc(ptr, bytes) : 0;
+  }
+
+  memalign(alignment: number, size: number): number {
+    return this.#given(this.#writable().memalign(alignment, size));
+  }
+
+  posix_memalign(alignment: number, size: number): number {
+    return this.#given(this.#writable().posix_memalign(alignment, size));
+  }
+
+  aligned_alloc(alignment: number, size: number): number {
+    return this.#given(this.#writable().aligned_alloc(alignment, size));
+  }
+
+  valloc(size: number): number {
+    return this.#given(this.#writable().valloc(size));
+  }
+
+  pvalloc(size: number): number {
+    return this.#given(this.#writable().pvalloc(size));
+  }
+
+  malloc_usable_size(ptr: number): number {
+    return ptr === 0 ? 0 : sizeOf(this.#open(), this.#block(ptr)) - 4;
+  }
+
+  malloc_trim(pad: number): 0 | 1 {
+    return this.#writable().malloc_trim(pad);
+  }
+
+  mallinfo2(): HeapInfo {
+    return this.#allocator().mallinfo2();
+  }
+
+  mallopt(param: number, value: number): 0 | 1 {
+    return this.#writable().mallopt(param, value);
+  }
+
+  /** Always throws: `snapshot` saves a heap, and `attach` takes it up. */
+  malloc_get_state(): never {
+    throw new HeapFileError('ERR_MEMPROBE_UNSUPPORTED', 'a Heap is saved by snapshot(path)');
+  }
+
+  /** Always throws, as malloc_get_state. */
+  malloc_set_state(): never {
+    return this.malloc_get_state();
+  }
+
+  /** The memory itself, without a copy: `length` bytes of the block at `ptr`, all that is usable by default. `close` detaches it. */
+  view(ptr: number, length = this.malloc_usable_size(ptr)): Uint8Array<ArrayBuffer> {
+    const most = this.malloc_usable_size(this.#block(ptr));
+    return new Uint8Array(this.#region.buffer, ptr, integer('length', length, 0, most));
+  }
+
+  /** Where the block is in this process, for calls of memprobe/libc; without `ptr` where the arena begins. */
+  address(ptr = 0): bigint {
+    this.#open();
+    return this.#region.address + BigInt(ptr);
+  }
+
+  get name(): string {
+    return this.#region.facts.name;
+  }
+
+  /** Bytes and counts; goes through all blocks. */
+  stats(): HeapStats {
+    this.#open();
+    return survey(this.#region, this.roots);
+  }
+
+  /** Proves the heap's invariants; throws ERR_MEMPROBE_HEAP_CORRUPT with the first place that breaks one. */
+  check(): void {
+    const allocator = this.#allocator();
+    allocator.check();
+    checkMap(this.#region, usedIn(allocator), this.roots);
+  }
+
+  *walk(): Generator<HeapBlock<number>> {
+    yield* this.#allocator().walk();
+  }
+
+  /** Makes room for `bytes` in all beforehand. ENOSPC where the disk is full; false beyond the limit. */
+  grow(bytes: number): boolean {
+    this.#writable();
+    integer('bytes', bytes, 0);
+    return bytes <= this.#region.length || this.#region.resize(bytes) || this.#full() !== 0;
+  }
+
+  /** Gives the free end of the heap back to the disk, but `pad` bytes; how many bytes. */
+  trim(pad = 0): number {
+    const before = this.#region.length;
+    this.malloc_trim(pad);
+    return before - this.#region.length;
+  }
+
+  /** Waits until the disk has all that was written so far. @see msync(2) */
+  flush(): void {
+    this.#writable();
+    this.#region.mapping.flush(0, this.#extent());
+  }
+
+  async flushAsync(): Promise<void> {
+    this.#writable();
+    return this.#region.mapping.flushAsync(0, this.#extent());
+  }
+
+  /**
+   * A copy of the heap as it is now, closed well, in a file that replaces `path` when it is complete and on the disk. Shares
+   * blocks with this one where the filesystem can (btrfs, XFS).
+   */
+  snapshot(path: PathLike): void {
+    this.#open();
+    saveTo(pathOf(path), this.#region);
+  }
+
+  /** Detaches all views and lets others write. Again: nothing happens. */
+  close(): void {
+    if (this.closed) return;
+    if (this.mode === 'write') this.#seal();
+    this.#writer = undefined;
+    this.#region.mapping.close();
+  }
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  get closed(): boolean {
+    return this.#region.mapping.closed;
+  }
+
+  /** @internal */
+  get region(): Region {
+    this.#open();
+    return this.#region;
+  }
+
+  #takeUp(): void {
+    const header = this.#header;
+    if (this.repaired) repair(this.#region);
+    else if (header[DIRTY] === 0 && header[SEAL] !== seal(header, this.#region.words, 2 * FIRST))
+      throw corruptFile(this.path, 'its state is not what it was when it was closed');
+    if (this.mode !== 'write') return;
+    if (this.#region.length === 0 && !this.#region.resize(LEAST)) throw this.#region.failure ?? closed();
+    header[DIRTY] = 1;
+    header[WRITER] = process.pid;
+  }
+
+  /** Made when it is needed: a reader's costs pages, and stands still while a writer goes on. */
+  #allocator(): TsAllocator {
+    this.#open();
+    const { limit, facts } = this.#region;
+    const { alignment } = facts;
+    this.#reader ??= new TsAllocator({ room: this.#region, limit, alignment, trusted: true });
+    return this.#reader;
+  }
+
+  #seal(): void {
+    const header = this.#header;
+    header[SEAL] = seal(header, this.#region.words, 2 * FIRST);
+    header[DIRTY] = 0;
+  }
+
+  #move(writer: TsAllocator, ptr: number, size: number): number {
+    const target = writer.malloc(size);
+    if (target === 0) return this.#full();
+    const { words, live } = this.#region;
+    const header = this.#header;
+    words.copyWithin(target / 4, ptr / 4, (ptr + sizeOf(words, ptr)) / 4 - 1);
+    header[MOVE_TO] = target / 8;
+    header[MOVE_FROM] = ptr / 8;
+    setLive(live, target);
+    clearLive(live, ptr);
+    header[MOVE_FROM] = 0;
+    writer.free(ptr);
+    return target;
+  }
+
+  #given(ptr: number): number {
+    return ptr === 0 ? this.#full() : this.#publish(ptr);
+  }
+
+  #publish(ptr: number): number {
+    const unit = ptr / 8;
+    this.#region.live[unit >>> 5]! |= 1 << unit;
+    return ptr;
+  }
+
+  /** The heap could not grow: null where that is its limit. */
+  #full(): 0 {
+    const { failure } = this.#region;
+    this.#region.failure = undefined;
+    if (failure !== undefined) throw failure;
+    return 0;
+  }
+
+  /** The allocator knows best what is wrong with a pointer. */
+  #reject(writer: TsAllocator, ptr: number): never {
+    writer.malloc_usable_size(ptr);
+    throw badPointer(ptr);
+  }
+
+  #block(ptr: number): number {
+    this.#open();
+    if (!isLive(this.#region.live, ptr)) throw badPointer(ptr);
+    return ptr;
+  }
+
+  #writable(): TsAllocator {
+    if (this.#writer === undefined) throw this.#refusal();
+    return this.#writer;
+  }
+
+  #open(): Int32Array {
+    if (this.closed) throw closed();
+    if (this.mode === 'read') this.#region.follow();
+    return this.#region.words;
+  }
+
+  #refusal(): Error {
+    return this.closed ? closed() : readOnly();
+  }
+
+  #extent(): number {
+    return this.#region.facts.arenaAt + this.#region.length;
+  }
+
+  #home(): ConstructorParameters<typeof Roots>[0] {
+    const heap = this;
+    return {
+      header: this.#header,
+      get words() {
+        return heap.#open();
+      },
+      allocate: (bytes) => this.#allocateNode(bytes),
+      free: (ptr) => this.free(ptr),
+      admit: (ptr) => void (this.#writable(), this.#block(ptr)),
+      isLive: (ptr) => isLive(this.#region.live, ptr),
+    };
+  }
+
+  #allocateNode(bytes: number): number {
+    const ptr = this.#writable().malloc(bytes);
+    if (ptr === 0)
+      throw Object.assign(new Error(`ENOMEM: the heap's limit is reached, malloc ${bytes}`), {
+        code: 'ENOMEM',
+        errno: -12,
+        syscall: 'malloc',
+      });
+    this.#header[PENDING] = ptr / 8;
+    return this.#publish(ptr);
+  }
+}
+
+function* usedIn(allocator: TsAllocator): Generator<number> {
+  for (const { ptr, state } of allocator.walk()) if (state === 'used') yield ptr;
+}
+
+function pathOf(path: PathLike): string {
+  if (path instanceof URL) return fileURLToPath(path);
+  if (typeof path !== 'string' && !Buffer.isBuffer(path))
+    throw wrongType('path', 'a path, a URL or a Buffer', path);
+  return String(path);
+}

@@ -1,0 +1,174 @@
+/** Opening heaps: files are looked at before anything is mapped, locked before anything is written. */
+import { randomInt } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { native } from '../native.js';
+import { Mapping } from '../mapping/mapping.js';
+import { parseMaps } from '../procfs/maps.js';
+import { badHeap, codeOf, HeapBusyError, HeapFileError } from './errors.js';
+import { decode, encode, type Facts, HEADER_BYTES, LENGTH, plan, WRITER } from './header.js';
+import { Region } from './region.js';
+
+/** `write`: stores reach the file. `copy-on-write`: they stay in this process. */
+export type HeapMode = 'write' | 'read' | 'copy-on-write';
+
+/** Where a heap is mapped: where it was at first if that is free, exactly there, or wherever the kernel likes. */
+export type Place = 'recorded' | 'exactly' | 'anywhere';
+
+/** `use` takes the descriptor over, unless it throws. */
+function withFile<T>(fd: number, use: (fd: number) => T): T {
+  try {
+    return use(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+export function inMemory(limit: number, name: string): Region {
+  const facts = plan(limit, name, 0n);
+  const mapping = Mapping.anonymous(facts.arenaAt + facts.limit, { noReserve: true });
+  mapping.write(0, encode(facts));
+  return new Region(mapping, facts, 'memory');
+}
+
+/** A new heap in the empty file `fd`, which is taken over. `base` 0n: a place of our choice. */
+export function createIn(fd: number, path: string, limit: number, name: string, base: bigint): Region {
+  return withFile(fd, () => {
+    lock(fd, path);
+    if (fstatSync(fd).size !== 0) throw exists(path);
+    const { arenaAt, limit: whole } = plan(limit, name, 0n);
+    const mapping = base === 0n ? anywhere(fd, path, arenaAt + whole) : at(fd, path, arenaAt + whole, base);
+    try {
+      const facts = plan(limit, name, mapping.address);
+      writeSync(fd, encode(facts), 0, HEADER_BYTES, 0);
+      ftruncateSync(fd, facts.arenaAt);
+      return new Region(mapping, facts, 'file');
+    } catch (error) {
+      ftruncateSync(fd, 0);
+      throw error;
+    }
+  });
+}
+
+export function create(path: string, limit: number, name: string): Region {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK;
+  return createIn(openSync(path, flags, 0o600), path, limit, name, 0n);
+}
+
+export function attach(path: string, mode: HeapMode): Region {
+  const access = mode === 'write' ? constants.O_RDWR : constants.O_RDONLY;
+  return attachTo(openSync(path, access | constants.O_NONBLOCK), path, mode, 'recorded');
+}
+
+/** The heap in the file `fd`, which is taken over. */
+export function attachTo(fd: number, path: string, mode: HeapMode, place: Place): Region {
+  return withFile(fd, () => {
+    const { facts, writer } = look(fd, path);
+    if (mode === 'write') lock(fd, path, writer);
+    checkLength(fd, path, facts, mode);
+    const bytes = facts.arenaAt + facts.limit;
+    const access = mode === 'copy-on-write' ? 'private' : mode;
+    const ground = mode === 'write' ? 'file' : mode === 'read' ? 'fixed' : 'memory';
+    return new Region(mapped(fd, { path, access }, bytes, facts.base, place), facts, ground);
+  });
+}
+
+/** Reads the header, and touches nothing. */
+export function look(fd: number, path: string): { facts: Facts; writer: number; length: number } {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) throw badHeap(path, 'is no regular file');
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  const facts = decode(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), path);
+  const word = (index: number): number => bytes.readInt32LE(4 * index);
+  return { facts, writer: word(WRITER), length: word(LENGTH) * 4096 };
+}
+
+function checkLength(fd: number, path: string, { arenaAt, limit }: Facts, mode: HeapMode): void {
+  const { length } = look(fd, path);
+  const { size } = fstatSync(fd);
+  if (length > limit || length < 0)
+    throw badHeap(path, `says a length of ${length}, beyond its limit of ${limit}`);
+  if (length === 0 && mode !== 'write')
+    throw badHeap(path, "was not finished by whoever made it, which attaching with mode 'write' does");
+  if (length === 0) ftruncateSync(fd, arenaAt);
+  else if (size < arenaAt + length)
+    throw badHeap(path, `is truncated: ${size} bytes are left of ${arenaAt + length}`);
+}
+
+interface Access {
+  readonly path: string;
+  readonly access: 'write' | 'read' | 'private';
+}
+
+function mapped(fd: number, access: Access, bytes: number, base: bigint, place: Place): Mapping {
+  if (place === 'anywhere') return Mapping.reserved(fd, bytes, access);
+  try {
+    return Mapping.reserved(fd, bytes, { ...access, address: base });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOMEM') throw error;
+    if (place === 'exactly') throw taken(access.path, base, bytes, error);
+    return Mapping.reserved(fd, bytes, access);
+  }
+}
+
+const at = (fd: number, path: string, bytes: number, base: bigint): Mapping =>
+  mapped(fd, { path, access: 'write' }, bytes, base, 'exactly');
+
+/**
+ * Between V8's random places (below 64 TiB) and programs and libraries (from 85 TiB on): most likely free in the next
+ * process too. Where address space is smaller, the kernel chooses.
+ */
+function anywhere(fd: number, path: string, bytes: number): Mapping {
+  const base = (BigInt(randomInt(0x10_0000)) << 24n) + 0x4000_0000_0000n;
+  return mapped(fd, { path, access: 'write' }, bytes, base, 'recorded');
+}
+
+function lock(fd: number, path: string, writer = 0): void {
+  try {
+    native.libc.lock_file(fd);
+  } catch (error) {
+    if (codeOf(error) === 'EAGAIN') throw new HeapBusyError(path, writer);
+    throw error;
+  }
+}
+
+function exists(path: string): Error {
+  const message = `EEXIST: ${path} is not empty; attach it, or create the heap in another file`;
+  return Object.assign(new Error(message), { code: 'EEXIST', errno: -17, syscall: 'open', path });
+}
+
+function taken(path: string, base: bigint, bytes: number, cause: unknown): Error {
+  const end = base + BigInt(bytes);
+  const hex = (address: bigint): string => `0x${address.toString(16)}`;
+  const there = parseMaps(readFileSync('/proc/self/maps'))
+    .filter((each) => each.start < end && base < each.end)
+    .map((each) => `${hex(each.start)}-${hex(each.end)} ${each.path || 'anonymous memory'}`);
+  const what = there.length === 0 ? 'address space that is not to be had' : there.slice(0, 3).join(', ');
+  return Object.assign(
+    new HeapFileError(
+      'ERR_MEMPROBE_ADDRESS_TAKEN',
+      `${path} belongs at ${hex(base)}-${hex(end)}, where there is ${what}; relocate: true attaches it elsewhere`,
+    ),
+    { cause },
+  );
+}
+
+/** A process of this number is alive, whoever it is. */
+export function isRunning(pid: number): boolean {
+  if (pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}

@@ -1,0 +1,113 @@
+/** The bytes of a heap: a mapping of the whole reserved address space, of which the file or memory covers a part. */
+import { constants } from 'node:buffer';
+import { ftruncateSync, writeSync } from 'node:fs';
+import type { Room } from '../allocator/backing.js';
+import type { Mapping } from '../mapping/mapping.js';
+import { native } from '../native.js';
+import { codeOf } from './errors.js';
+import { type Facts, HEADER_BYTES, lengthOf, setLength } from './header.js';
+
+/** What lies under the arena: a file that grows with it, memory of its own, or a file that only others change. */
+export type Ground = 'file' | 'memory' | 'fixed';
+
+/** The file grows by whole steps. */
+const STEP = 65_536;
+const WINDOW = 2 ** 20;
+const up = (bytes: number, unit: number): number => Math.ceil(bytes / unit) * unit;
+
+export class Region implements Room {
+  readonly header: Int32Array;
+  live: Int32Array;
+  /** The arena, in 32-bit words, and under them. */
+  words: Int32Array;
+  buffer: ArrayBuffer;
+  /** Bytes that an ArrayBuffer here can have of the arena: 4 GiB on Node 20. */
+  readonly limit: number;
+  /** Why it did not grow the last time: no space on the disk. */
+  failure: Error | undefined;
+
+  constructor(
+    readonly mapping: Mapping,
+    readonly facts: Facts,
+    readonly ground: Ground,
+  ) {
+    this.limit = Math.min(facts.limit, constants.MAX_LENGTH);
+    this.header = new Int32Array(mapping.view(0, facts.headerSize).buffer, 0, HEADER_BYTES / 4);
+    [this.buffer, this.words, this.live] = this.#window();
+  }
+
+  /** Bytes of the arena that are there. */
+  get length(): number {
+    return lengthOf(this.header);
+  }
+
+  get address(): bigint {
+    return this.mapping.address + BigInt(this.facts.arenaAt);
+  }
+
+  resize(bytes: number): boolean {
+    const wanted = Math.min(this.limit, up(bytes, STEP));
+    if (wanted < bytes || this.ground === 'fixed') return false;
+    if (wanted > this.length) return this.#extend(wanted);
+    if (wanted === this.length) return false;
+    setLength(this.header, wanted);
+    if (this.ground === 'file') ftruncateSync(this.mapping.fd, this.facts.arenaAt + wanted);
+    return true;
+  }
+
+  /** The heap has grown, perhaps in another process. */
+  follow(): void {
+    if (this.length > this.buffer.byteLength && this.length <= this.limit)
+      [this.buffer, this.words, this.live] = this.#window();
+  }
+
+  /** Views of as much as is there. V8 counts them as its own memory, and collects garbage for that: so not of all that is reserved. */
+  #window(): [ArrayBuffer, Int32Array, Int32Array] {
+    const { headerSize, arenaAt } = this.facts;
+    const bytes = Math.min(this.limit, Math.max(WINDOW, 2 ** Math.ceil(Math.log2(this.length))));
+    const { buffer } = this.mapping.view(arenaAt, bytes);
+    if (!(buffer instanceof ArrayBuffer)) throw new TypeError('a view of a Mapping is over an ArrayBuffer');
+    const live = this.mapping.view(headerSize, Math.ceil(bytes / 256) * 4);
+    return [buffer, new Int32Array(buffer), new Int32Array(live.buffer)];
+  }
+
+  /** The file first, then what the header says of it. */
+  #extend(wanted: number): boolean {
+    this.failure = undefined;
+    if (this.ground === 'file' && !this.#allocate(wanted)) return false;
+    setLength(this.header, wanted);
+    this.follow();
+    return true;
+  }
+
+  /** Has the disk's blocks now: a store must not find out that there are none. */
+  #allocate(wanted: number): boolean {
+    const { headerSize, arenaAt } = this.facts;
+    const { length } = this;
+    try {
+      allocate(this.mapping.fd, headerSize + Math.floor(length / 64), Math.ceil((wanted - length) / 64));
+      allocate(this.mapping.fd, arenaAt + length, wanted - length);
+      return true;
+    } catch (error) {
+      const code = codeOf(error);
+      if (!(error instanceof Error) || (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG'))
+        throw error;
+      this.failure = error;
+      ftruncateSync(this.mapping.fd, arenaAt + length);
+      return false;
+    }
+  }
+}
+
+/** fallocate(2), or zeroes where the filesystem has none. The range was never used. */
+function allocate(fd: number, offset: number, length: number): void {
+  try {
+    native.libc.allocate_file(fd, offset, length);
+  } catch (error) {
+    if (codeOf(error) !== 'EOPNOTSUPP' && codeOf(error) !== 'ENOTSUP') throw error;
+    const zeroes = Buffer.alloc(Math.min(length, 2 ** 20));
+    for (let done = 0; done < length;) {
+      done += writeSync(fd, zeroes, 0, Math.min(zeroes.length, length - done), offset + done);
+    }
+  }
+}
