@@ -23,6 +23,7 @@ const TOOLS = [
   'doctor',
   'mtrace_log',
   'mapping',
+  'file',
 ];
 const calls = native.describe().filter(({ topic }) => !TOOLS.includes(topic));
 const names = calls.map(({ name }) => name).sort();

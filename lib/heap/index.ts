@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * `memprobe/heap`: heaps in files that survive, and in memory. header.ts says what lies where, repair.ts why a crash does no
  * harm.
