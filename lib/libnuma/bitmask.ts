@@ -7,7 +7,7 @@ import { numa } from './load.js';
 
 /**
  * A real `struct bitmask`, freed with the object. `new Bitmask(1024)` is numa_bitmask_alloc(1024). Iterating yields the
- * numbers of the bits that are set, as they are when it begins. A freed one (numa_bitmask_free), and changing or freeing one
+ * numbers of the bits that are set, as they are when it begins; of more than 2^24 it throws ERR_OUT_OF_RANGE. A freed one (numa_bitmask_free), and changing or freeing one
  * of libnuma's own (numa_all_nodes_ptr), throws ERR_MEMPROBE_NOT_OWNED.
  */
 export interface Bitmask extends Iterable<number> {
@@ -15,7 +15,7 @@ export interface Bitmask extends Iterable<number> {
   readonly size: number;
   /** The same numbers, whatever the sizes. */
   equals(other: NodeMask): boolean;
-  /** As numactl writes it: `0-2,5`; '' for none. */
+  /** As numactl writes it: `0-2,5`; '' for none. More than a string can hold throws ERR_STRING_TOO_LONG. */
   toString(): string;
 }
 

@@ -105,11 +105,14 @@ struct In<const NodeMask&> {
       if (step == Step::End) return true;
     }
   }
-  // As numactl writes it: 0-2,5.
-  static std::string show(const NodeMask& mask) {
+  // As numactl writes it: 0-2,5. As much of it as an error can use.
+  static std::string show(const NodeMask& mask) { return text(mask, 200); }
+  // Of a mask of libnuma's, which may have 2^31 bits, no more than `most` characters and three dots.
+  static std::string text(const NodeMask& mask, size_t most) {
     std::string text;
     for (size_t node = 0; node < mask.bits(); node++) {
       if (!mask.has(node)) continue;
+      if (text.size() > most) return text + "...";
       const size_t first = node;
       while (node + 1 < mask.bits() && mask.has(node + 1)) node++;
       text += (text.empty() ? "" : ",") + std::to_string(first);

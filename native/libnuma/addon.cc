@@ -1,6 +1,7 @@
 // The second module, linked with libnuma. memprobe.node is loaded first: both share the guard's books.
 //   { libnuma, unsafe, constants, masks, Bitmask, describe() }
 #include "../bind/module.h"
+#include "complaints.h"
 #include "topics.h"
 
 namespace memprobe::numa {
@@ -20,6 +21,19 @@ bitmask* copy_of(nodemask_t* mask) {
   return copy;
 }
 
+// libnuma notes each node's cpus when it is first asked for them, without a lock: before a second thread can ask.
+void note_cpus() {
+  [[maybe_unused]] static const bool noted = [] {
+    bitmask* cpus = numa_allocate_cpumask();
+    for (int node = 0; node <= numa_max_node(); node++) {
+      if (is_node(static_cast<size_t>(node))) numa_node_to_cpus(node, cpus);
+    }
+    numa_bitmask_free(cpus);
+    complaints().clear();
+    return true;
+  }();
+}
+
 // libnuma's variables, as they were when it was loaded.
 Napi::Object masks(Napi::Env env) {
   Napi::Object object = Napi::Object::New(env);
@@ -35,6 +49,7 @@ Napi::Object masks(Napi::Env env) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   napi_value bitmask_class = define_class(env);
   if (bitmask_class == nullptr) return exports;  // the worker that loads this is being terminated
+  note_cpus();
   exports.Set("Bitmask", bitmask_class);
   exports.Set("libnuma", bind::functions(env, topics, &bind::Entry::guarded));
   exports.Set("unsafe", bind::functions(env, topics, &bind::Entry::unguarded));

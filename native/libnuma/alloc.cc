@@ -10,9 +10,10 @@ namespace {
 // goes back, as numa_fail_alloc_on_error does in newer ones. NULL is mmap's failure.
 Result<void*> placed(void* memory, size_t size) {
   if (memory == nullptr) return {.failure = explain(errno)};
-  if (!complaints().failed()) return {.value = memory};
+  const Failure unheard = as_failure(unheard_error());
+  if (!complaints().failed() && !unheard) return {.value = memory};
   ::munmap(memory, size);
-  return {};  // with libnuma's complaint
+  return {.failure = unheard};  // or with libnuma's complaint
 }
 
 Result<void*> placed(const Result<void*>& result, size_t size) {

@@ -93,15 +93,26 @@ bitmask* self_of(napi_env env, napi_callback_info info, napi_value* argument = n
   return js::In<Bits>::read(env, self, {env, info, 1}, bits) ? bits.mask : nullptr;
 }
 
+std::string numbers_of(const bitmask* mask, size_t most) {
+  return numa_bitmask_weight(mask) == 0 ? "" : js::In<const js::NodeMask&>::text(words_of(mask), most);
+}
+
 napi_value get_size(napi_env env, napi_callback_info info) {
   const bitmask* mask = self_of(env, info);
   return mask == nullptr ? nullptr : js::number(env, static_cast<double>(mask->size));
 }
 
+// Over a list of so many, V8 could end the process.
+constexpr unsigned kMostNumbers = 1U << 24;
+
 // The numbers as they are now: what changes during the iteration does not show.
 napi_value iterate(napi_env env, napi_callback_info info) {
   const bitmask* mask = self_of(env, info);
   if (mask == nullptr) return nullptr;
+  if (numa_bitmask_weight(mask) > kMostNumbers) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a Bitmask with more than 16777216 bits set can't be iterated over");
+    return nullptr;
+  }
   napi_value list = js::Out<js::NodeMask>::write(env, words_of(mask), nullptr);
   napi_value values = nullptr;
   napi_value iterator = nullptr;
@@ -124,11 +135,30 @@ napi_value equals(napi_env env, napi_callback_info info) {
   return js::Out<bool>::write(env, numa_bitmask_equal(mask, &theirs) != 0, nullptr);
 }
 
+// V8's longest string has 2^29 - 24 characters.
+constexpr size_t kLongestText = (size_t{1} << 29) - 64;
+
 napi_value to_string(napi_env env, napi_callback_info info) {
   const bitmask* mask = self_of(env, info);
   if (mask == nullptr) return nullptr;
-  const bool none = numa_bitmask_weight(mask) == 0;
-  return js::Out<std::string>::write(env, none ? "" : js::In<const js::NodeMask&>::show(words_of(mask)), nullptr);
+  const std::string text = numbers_of(mask, kLongestText);
+  if (text.size() <= kLongestText) return js::Out<std::string>::write(env, text, nullptr);
+  napi_throw_error(env, "ERR_STRING_TOO_LONG", "Cannot create a string longer than 0x1fffffe8 characters");
+  return nullptr;
+}
+
+// util.inspect, which console.log uses: one that was freed is shown too.
+napi_value inspect(napi_env env, napi_callback_info info) {
+  napi_value self = nullptr;
+  size_t argc = 0;
+  if (napi_get_cb_info(env, info, &argc, nullptr, &self, nullptr) != napi_ok) return nullptr;
+  const Wrapped* wrapped = unwrap(env, self);
+  std::string text = "Bitmask { freed }";
+  if (wrapped != nullptr && wrapped->mask != nullptr) {
+    const std::string numbers = numbers_of(wrapped->mask, 200);
+    text = "Bitmask(" + std::to_string(wrapped->mask->size) + ") {" + (numbers.empty() ? "" : " " + numbers + " ") + "}";
+  }
+  return js::Out<std::string>::write(env, text, nullptr);
 }
 
 napi_value symbol(napi_env env, const char* name) {
@@ -148,11 +178,14 @@ void* data_of(const bind::Entry& row) { return const_cast<bind::Entry*>(&row); }
 
 napi_value define_class(napi_env env) {
   void* data = data_of(kMethod);
+  napi_value inspected = nullptr;
+  if (node_api_symbol_for(env, "nodejs.util.inspect.custom", NAPI_AUTO_LENGTH, &inspected) != napi_ok) return nullptr;
   const napi_property_descriptor properties[] = {
       {"size", nullptr, nullptr, method<get_size>, nullptr, nullptr, napi_default, data},
       {"equals", nullptr, method<equals>, nullptr, nullptr, nullptr, napi_default_method, data},
       {"toString", nullptr, method<to_string>, nullptr, nullptr, nullptr, napi_default_method, data},
       {nullptr, symbol(env, "iterator"), method<iterate>, nullptr, nullptr, nullptr, napi_default_method, data},
+      {nullptr, inspected, method<inspect>, nullptr, nullptr, nullptr, napi_default_method, data},
   };
   napi_value constructor = nullptr;
   auto made = std::make_unique<Class>();

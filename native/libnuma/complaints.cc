@@ -1,5 +1,7 @@
 #include "complaints.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <numa.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,6 +31,27 @@ std::atomic<int> exit_on_warn = 0;
 Complaints& complaints() {
   thread_local Complaints said;
   return said;
+}
+
+bool heard() {
+  // The loader lists everything in the order in which it was loaded, us before the libnuma that came with us.
+  static const bool first = [] {
+    Dl_info info = {};
+    void* self = nullptr;
+    if (dladdr1(reinterpret_cast<void*>(&complaints), &info, &self, RTLD_DL_LINKMAP) == 0) return true;
+    for (const auto* before = static_cast<link_map*>(self)->l_prev; before != nullptr; before = before->l_prev) {
+      if (std::string_view(before->l_name).find("/libnuma.so") != std::string_view::npos) return false;
+    }
+    return true;
+  }();
+  return first;
+}
+
+void Complaints::err(const char* where) {
+  // Of a preference for several nodes libnuma complains, up to 2.0.16, by the name of its own source file: it is fine.
+  if (erred() || std::string_view(where).ends_with("libnuma.c")) return;
+  number = errno;
+  std::snprintf(error.data(), error.size(), "%s", *where == '\0' ? "numa_error" : where);
 }
 
 void Complaints::warn(const char* text) {
@@ -87,13 +110,7 @@ void emit_warning(napi_env env) {
 
 extern "C" [[gnu::visibility("default")]] void numa_error(char* where) {
   const int number = errno;
-  auto& said = memprobe::numa::complaints();
-  // Of a preference for several nodes libnuma complains, up to 2.0.16, by the name of its own source file: it is fine.
-  const bool own_file = std::string_view(where).ends_with("libnuma.c");
-  if (!said.erred() && !own_file) {
-    said.number = number;
-    std::snprintf(said.error.data(), said.error.size(), "%s", *where == '\0' ? "numa_error" : where);
-  }
+  memprobe::numa::complaints().err(where);
   errno = number;
 }
 

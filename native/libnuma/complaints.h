@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 
 #include "../bind/failure.h"
 
@@ -26,12 +27,18 @@ struct Complaints {
   bool warned() const { return warning[0] != '\0'; }
   // An exception is to be made of it.
   bool failed() const { return erred() || (warned() && exit_on_warn != 0); }
-  // One more warning, in a sentence of its own.
-  void warn(const char* text);
+  // What numa_error and numa_warn were told.
+  void err(const char* where);
+  void warn(const char* text);  // one more, in a sentence of its own
   // The exception that this makes of the call, or nothing. A warning that is one is not emitted too.
   Failure failure();
 };
 Complaints& complaints();
+
+// Where somebody else has loaded libnuma before, its complaints stay with that one, on standard error: false. Then errno
+// alone tells that a call failed which returns nothing.
+bool heard();
+inline int unheard_error() { return heard() ? 0 : errno; }
 
 // What an errno of the NUMA system calls means where it comes from a container or a kernel without NUMA.
 Failure explain(int number, const char* inner = nullptr);

@@ -11,9 +11,9 @@ int variable(std::optional<int> value) {
 }
 
 constexpr bind::Entry table[] = {
-    LIBNUMA_SHAPE(numa_error, Done, "where", [](const char* where) { ::numa_error(const_cast<char*>(where)); }),
+    LIBNUMA_SHAPE(numa_error, Done, "where", [](const char* where) { complaints().err(where); }),
     LIBNUMA_SHAPE(numa_warn, Done, "number text",
-                  [](int number, const char* text) { ::numa_warn(number, const_cast<char*>("%s"), text); }),
+                  [](int, const char* text) { complaints().warn(text); }),
     LIBNUMA_SHAPE(numa_exit_on_error, Never, "value", [](std::optional<int> value) { return variable<exit_on_error>(value); }),
     LIBNUMA_SHAPE(numa_exit_on_warn, Never, "value", [](std::optional<int> value) { return variable<exit_on_warn>(value); }),
 };

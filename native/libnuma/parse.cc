@@ -25,10 +25,16 @@ bool has_huge_number(const char* text) {
   return false;
 }
 
+// For a warning, which has no room for more.
+std::string quoted(std::string_view text) {
+  constexpr size_t most = 80;
+  return "'" + std::string(text.substr(0, most)) + (text.size() > most ? "...'" : "'");
+}
+
 template <auto Parse>
 Parsed parse(const char* text) {
   ::bitmask* mask = has_huge_number(text) ? nullptr : Parse(text);
-  if (mask == nullptr && !complaints().warned()) complaints().warn((std::string("'") + text + "' does not parse").c_str());
+  if (mask == nullptr && !complaints().warned()) complaints().warn((quoted(text) + " does not parse").c_str());
   return {mask};
 }
 
@@ -46,9 +52,12 @@ bool is_bitmap(std::string_view line) {
 Parsed parse_bitmap(const char* text) {
   std::string line(text);
   if (!line.empty() && line.back() == '\n') line.pop_back();
+  const bool good = is_bitmap(line);
+  const std::string wrong = quoted(line);
+  line += '\n';
   ::bitmask* mask = ::numa_allocate_cpumask();
-  if (is_bitmap(line) && ::numa_parse_bitmap((line + '\n').data(), mask) == 0) return {mask};
-  complaints().warn(("'" + line + "' is no bitmap of at most " + std::to_string(mask->size) + " bits").c_str());
+  if (good && ::numa_parse_bitmap(line.data(), mask) == 0) return {mask};
+  complaints().warn((wrong + " is no bitmap of at most " + std::to_string(mask->size) + " bits").c_str());
   numa_bitmask_free(mask);
   return {};
 }

@@ -19,7 +19,7 @@ struct Done {  // a function that returns nothing: libnuma's complaint alone tel
   static constexpr bool returns = false;
   template <class T>
   static int failed(const T&) {
-    return 0;
+    return unheard_error();
   }
 };
 
@@ -131,7 +131,7 @@ Result<std::conditional_t<std::is_void_v<R>, bind::Void, R>> newer(const char* n
   if (found.failure) return {.failure = found.failure};
   if constexpr (std::is_void_v<R>) {
     found.value(arguments...);
-    return {};
+    return {.failure = as_failure(unheard_error())};
   } else {
     return {.value = found.value(arguments...)};
   }

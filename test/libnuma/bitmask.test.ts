@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import * as numa from '../../lib/libnuma/index.js';
 import { expectRangeError, expectTypeError, thrown } from '../helpers/errors.js';
@@ -32,6 +33,29 @@ describeLibnuma('Bitmask', () => {
 
   test('is a string as numactl writes it', () => {
     expect([mask(9), mask(9, 4), mask(9, 0, 1, 2, 5, 7, 8)].map(String)).toEqual(['', '4', '0-2,5,7-8']);
+  });
+
+  test('shows itself to console.log, whatever has become of it', () => {
+    const gone = mask(5, 1);
+    numa.numa_bitmask_free(gone);
+    const shown = [mask(9, 0, 1, 2, 5), mask(64), gone].map((each) => inspect(each));
+    expect(shown).toEqual(['Bitmask(9) { 0-2,5 }', 'Bitmask(64) {}', 'Bitmask { freed }']);
+    expect(inspect(mask(2000, ...Array.from({ length: 1000 }, (_, i) => 2 * i))).length).toBeLessThan(250);
+  });
+
+  test('of more numbers than V8 can hold, neither text nor list ends the process', async () => {
+    expect(
+      await program(`
+        const huge = new Bitmask(2 ** 26);
+        numa.numa_bitmask_setall(huge);
+        const told = (call) => { try { return call(); } catch (error) { return error.code; } };
+        say([String(huge), told(() => [...huge])]);
+        for (let i = 0; i < 2 ** 26 / 64; i++) numa.numa_bitmask_clearbit(huge, 64 * i);
+        say([told(() => { numa.numa_set_membind(huge); return 'ok'; }), require('node:util').inspect(huge).length < 250]);`),
+    ).toEqual([
+      ['0-67108863', 'ERR_OUT_OF_RANGE'],
+      [expect.stringMatching(/^(ok|EINVAL|EPERM)$/), true],
+    ]);
   });
 
   test('wants a size that there can be', () => {

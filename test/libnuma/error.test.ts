@@ -50,6 +50,18 @@ describeLibnuma('libnuma’s complaints', () => {
     ).toEqual(['EINVAL', 'ok']);
   });
 
+  test('where another library has loaded libnuma before, errno makes the exceptions', async () => {
+    expect(
+      await program(
+        `say([outcome(() => numa.numa_set_membind([])), outcome(() => numa.numa_set_localalloc()),
+          outcome(() => numa.numa_tonode_memory(anonymous(4096) + 1n, 4096, 0)),
+          outcome(() => numa.numa_bind([...numa.numa_get_mems_allowed()])), outcome(() => numa.numa_free(numa.numa_alloc_onnode(4096, 0), 4096)),
+          outcome(() => numa.numa_error('x'))]);`,
+        { before: 'export LD_PRELOAD=libnuma.so.1' },
+      ),
+    ).toEqual([['EINVAL', 'ok', 'EINVAL', 'ok', 'ok', 'ERR_MEMPROBE_NUMA']]);
+  });
+
   test('a seccomp filter’s EPERM says so, a kernel without NUMA too, and both differ', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'memprobe-numa-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));

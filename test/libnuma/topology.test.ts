@@ -119,6 +119,16 @@ describeLibnuma('what the machine has', () => {
     expectTypeError('cpu', () => Reflect.apply(numa.numa_node_of_cpu, undefined, [0n]));
   });
 
+  test('each node’s cpus are noted when libnuma is loaded, before two threads can ask at once', async () => {
+    const node = nodesOnline()[0] ?? 0;
+    const [noted, opened] = await program(
+      `const fds = []; try { for (;;) fds.push(require('node:fs').openSync('/')); } catch {}
+       say(String(numa.numa_node_to_cpus(${node}))); say(fds.length > 0);`,
+      { before: 'ulimit -n 100' },
+    );
+    expect([noted, opened]).toEqual([String(numa.numa_node_to_cpus(node)), true]);
+  });
+
   test('workers that ask at once all get the answer', async () => {
     const ask = `const { parentPort } = require('node:worker_threads'); require(process.env.ADDON);
       const second = { exports: {} }; process.dlopen(second, process.env.NUMA);
