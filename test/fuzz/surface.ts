@@ -1,5 +1,6 @@
 /** Every safe export there is, read from the modules: a new one is fuzzed without being named here. */
 import * as allocator from '../../lib/allocator/index.js';
+import * as heap from '../../lib/heap/index.js';
 import * as main from '../../lib/index.js';
 import * as libc from '../../lib/libc/index.js';
 import * as libnuma from '../../lib/libnuma/index.js';
@@ -40,7 +41,7 @@ const inBuffer = ({ name, type }: Parameter): Parameter => ({
 /** Where no table says, as many as it takes and one more. */
 function parameters(path: string, name: string, value: Function): readonly Parameter[] {
   const found = parametersOf(signatures.get(name) ?? '');
-  if (signatures.has(name)) return path.includes('TsAllocator') ? found.map(inBuffer) : found;
+  if (signatures.has(name)) return /TsAllocator|Heap/.test(path) ? found.map(inBuffer) : found;
   return Array.from({ length: Math.min(value.length + 1, 4) }, (_, i) => ({
     name: `argument${i}`,
     type: 'unknown',
@@ -102,5 +103,6 @@ export const targets: readonly Target[] = Object.entries({
   procfs,
   mtrace,
   allocator,
+  heap,
   main,
 }).flatMap(([path, module]) => [...targetsOf(path, module)]);

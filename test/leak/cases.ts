@@ -6,6 +6,7 @@ import * as libc from '../../lib/libc/index.js';
 import * as libnuma from '../../lib/libnuma/index.js';
 import { loadLibnuma, native } from '../../lib/native.js';
 import * as promises from '../../lib/promises.js';
+import { objects, slow } from './objects.js';
 
 export type Case = () => unknown;
 
@@ -156,7 +157,13 @@ export const cases: ReadonlyMap<string, Case> = new Map([
   ...derived('promise of ', promises),
   ...Object.entries(succeeding),
   ...Object.entries(failing),
+  ...Object.entries(objects),
+  ...Object.entries(slow),
 ]);
+
+/** Of so many rounds, how many this case is to make. */
+export const roundsOf = (name: string, rounds: number): number =>
+  Object.hasOwn(slow, name) ? Math.ceil(rounds / 100) : rounds;
 
 /** However it ends. */
 export function once(run: Case): unknown {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { mallinfo2 } from '../../lib/libc/index.js';
-import { type Case, cases, once } from './cases.js';
+import { type Case, cases, once, roundsOf } from './cases.js';
 
 const [rounds = 0, mostRss = 0, mostMalloc = 0] = process.argv.slice(2).map(Number);
 /** Growth that does not come again is V8's or malloc's own. */
@@ -39,7 +39,7 @@ type Named = readonly [name: string, run: Case];
 /** Of these one after the other: [rss, malloc]. */
 async function growth(group: readonly Named[], tries: number): Promise<[number, number]> {
   const all = async (times: number): Promise<void> => {
-    for (const [, run] of group) await repeat(run, times);
+    for (const [name, run] of group) await repeat(run, roundsOf(name, times));
   };
   await all(Math.min(rounds, 2000));
   let least: [number, number] = [Infinity, Infinity];
@@ -61,5 +61,6 @@ async function examine(group: readonly Named[]): Promise<void> {
   }
 }
 
-const every = [...cases];
+const only = new RegExp(process.env.MEMPROBE_LEAK_CASES ?? '');
+const every = [...cases].filter(([name]) => only.test(name));
 for (let i = 0; i < every.length; i += GROUP) await examine(every.slice(i, i + GROUP));
