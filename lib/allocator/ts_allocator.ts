@@ -1,6 +1,5 @@
 /** The allocator: argument checks and C's semantics over heap.ts; the fast paths of malloc and free over cache.ts. */
 import { Backing, type HeapOptions } from './backing.js';
-import { popNear } from './cache.js';
 import { badHeap, badNumber, badPointer, corrupt, doubleFree, invalid, noMemory } from './errors.js';
 import { behead, carve, consolidateAll, format, give, resize, shrink, take } from './heap.js';
 import { type Allocator, type HeapBlock, type HeapInfo, M_TOP_PAD } from './interface.js';
@@ -35,20 +34,21 @@ const CACHEABLE = 8 * LIST_COUNT - 24;
 export class TsAllocator implements Allocator<number> {
   readonly kind = 'typescript';
   readonly #backing: Backing;
-  #words: Words;
-  /** size + #round >>> 3 & #mask is a block's length in units: header, size, up to the alignment. */
-  readonly #round: number;
-  readonly #mask: number;
+  // Not #private, and declared without a store: V8 takes the value of such a property of a constant object for a constant.
+  declare private words: Words;
+  /** size + round >>> 3 & mask is a block's length in units: header, size, up to the alignment. */
+  declare private readonly round: number;
+  declare private readonly mask: number;
   #topPad = 0;
 
   constructor(options: HeapOptions = {}) {
     this.#backing = new Backing(options);
-    this.#words = this.#backing.view();
-    if (isZero(this.#words)) this.#format(options.alignment ?? 8);
+    this.words = this.#backing.view();
+    if (isZero(this.words)) this.#format(options.alignment ?? 8);
     else this.#adopt(options);
-    const alignment = this.#words[ALIGNMENT]!;
-    this.#round = alignment + 3;
-    this.#mask = alignment === 16 ? -2 : -1;
+    const alignment = this.words[ALIGNMENT]!;
+    this.round = alignment + 3;
+    this.mask = alignment === 16 ? -2 : -1;
   }
 
   /** The memory itself: views of it see what pointers point to. Another object after a growth of a WebAssembly.Memory. */
@@ -58,29 +58,32 @@ export class TsAllocator implements Allocator<number> {
 
   /** The highest byte offset that the heap has ever used. */
   get peak(): number {
-    return 8 * this.#words[PEAK]!;
+    return 8 * this.words[PEAK]!;
   }
 
-  // The two that count: their common case is one short function each, which V8 inlines where it is called.
+  // The two that count. Their common case is one short function each, which V8 inlines where it is called; where the allocator
+  // is a constant there, so are its words, and an access to one is a bounds check and a load.
   malloc(size: number): number {
     if (size >>> 0 === size && size < CACHEABLE) {
-      const words = this.#words;
-      const n = size < 5 ? MIN_UNITS : ((size + this.#round) >>> 3) & this.#mask;
+      const words = this.words;
+      const n = ((size + this.round) >>> 3) & this.mask;
       const b = words[LISTS + n]!;
-      const header = b === 0 ? 0 : words[2 * b - 1]!;
-      if ((header & ~AFTER_FREE) === ((n << 3) | CACHED)) {
-        words[LISTS + n] = words[2 * b]!;
-        words[2 * b - 1] = header ^ CACHED;
-        return 8 * b;
+      if (b !== 0) {
+        const header = words[2 * b - 1]!;
+        if ((header & ~AFTER_FREE) === ((n << 3) | CACHED)) {
+          words[LISTS + n] = words[2 * b]!;
+          words[2 * b - 1] = header ^ CACHED;
+          return 8 * b;
+        }
       }
     }
     return this.#mallocUncached(size);
   }
 
   free(ptr: number): void {
-    const words = this.#words;
+    const words = this.words;
     const b = ptr >>> 3;
-    if (8 * b === ptr && b < words[TOP]! && b !== 0) {
+    if (8 * b === ptr && b >= FIRST && b < words[TOP]!) {
       const header = words[2 * b - 1]!;
       const n = header >>> 3;
       if ((header & (FREE | CACHED)) === 0 && n < LIST_COUNT && n >= MIN_UNITS) {
@@ -97,7 +100,7 @@ export class TsAllocator implements Allocator<number> {
   calloc(nmemb: number, size: number): number {
     const bytes = requested('nmemb', nmemb) * requested('size', size);
     const b = this.#allocate(bytes);
-    if (b !== 0) this.#words.fill(0, 2 * b, 2 * b + ((bytes + 3) >>> 2));
+    if (b !== 0) this.words.fill(0, 2 * b, 2 * b + ((bytes + 3) >>> 2));
     return 8 * b;
   }
 
@@ -151,12 +154,12 @@ export class TsAllocator implements Allocator<number> {
   }
 
   malloc_usable_size(ptr: number): number {
-    return ptr === 0 ? 0 : (this.#words[2 * this.#blockAt(ptr) - 1]! >>> 3) * 8 - 4;
+    return ptr === 0 ? 0 : (this.words[2 * this.#blockAt(ptr) - 1]! >>> 3) * 8 - 4;
   }
 
   malloc_trim(pad: number): 0 | 1 {
     requested('pad', pad);
-    const words = this.#words;
+    const words = this.words;
     consolidateAll(words);
     if (!this.#backing.shrink(8 * words[TOP]! + pad)) return 0;
     this.#look();
@@ -164,7 +167,7 @@ export class TsAllocator implements Allocator<number> {
   }
 
   mallinfo2(): HeapInfo {
-    return info(this.#words);
+    return info(this.words);
   }
 
   mallopt(param: number, value: number): 0 | 1 {
@@ -174,93 +177,86 @@ export class TsAllocator implements Allocator<number> {
   }
 
   malloc_get_state(): Uint8Array {
-    return new Uint8Array(this.buffer, 0, 8 * this.#words[TOP]!).slice();
+    return new Uint8Array(this.buffer, 0, 8 * this.words[TOP]!).slice();
   }
 
   malloc_set_state(state: Uint8Array): 0 {
     const words = wordsOf(state);
-    if (words[ALIGNMENT] !== this.#words[ALIGNMENT]) throw badHeap('the state is of another alignment');
+    if (words[ALIGNMENT] !== this.words[ALIGNMENT]) throw badHeap('the state is of another alignment');
     check(words);
-    if (8 * words[TOP]! > 8 * this.#words[END]! && !this.#grow(words[TOP]!))
+    if (8 * words[TOP]! > 8 * this.words[END]! && !this.#grow(words[TOP]!))
       throw noMemory('malloc_set_state', state.length);
-    const end = this.#words[END]!;
-    const peak = Math.max(this.#words[PEAK]!, words[TOP]!);
-    this.#words.set(words);
-    this.#words[END] = end;
-    this.#words[PEAK] = peak;
+    const end = this.words[END]!;
+    const peak = Math.max(this.words[PEAK]!, words[TOP]!);
+    this.words.set(words);
+    this.words[END] = end;
+    this.words[PEAK] = peak;
     return 0;
   }
 
   check(): void {
     this.#attached();
-    check(this.#words);
+    check(this.words);
   }
 
   walk(): Generator<HeapBlock<number>> {
-    return walk(this.#words);
+    return walk(this.words);
   }
 
   #mallocUncached(size: number): number {
-    if (size >>> 0 === size && size < CACHEABLE) {
-      const b = popNear(this.#words, this.#units(size));
-      if (b !== 0) return 8 * b;
-    }
     this.#attached();
     return 8 * this.#allocate(requested('size', size));
   }
 
   #freeUncached(ptr: number): void {
     const b = this.#blockAt(ptr);
-    give(this.#words, b, this.#words[2 * b - 1]!);
+    give(this.words, b, this.words[2 * b - 1]!);
   }
 
   #units(size: number): number {
-    const n = ((size + this.#round) >>> 3) & this.#mask;
+    const n = ((size + this.round) >>> 3) & this.mask;
     return n < MIN_UNITS ? MIN_UNITS : n;
   }
 
   /** A block of `size` bytes, in units from the buffer's start; 0 where there is no room. */
   #allocate(size: number): number {
-    if (size > MAX_REQUEST) return 0;
-    const n = this.#units(size);
-    const b = n < LIST_COUNT ? popNear(this.#words, n) : 0;
-    return b !== 0 ? b : this.#take(n);
+    return size > MAX_REQUEST ? 0 : this.#take(this.#units(size));
   }
 
   #take(n: number): number {
-    const b = take(this.#words, n);
+    const b = take(this.words, n);
     return b !== 0 ? b : this.#takeOrGrow(n);
   }
 
   /** The heap is full: it grows; or, the last resort, all of the cache is coalesced. */
   #takeOrGrow(n: number): number {
-    if (this.#grow(this.#words[TOP]! + n)) return carve(this.#words, n);
-    consolidateAll(this.#words);
-    return take(this.#words, n);
+    if (this.#grow(this.words[TOP]! + n)) return carve(this.words, n);
+    consolidateAll(this.words);
+    return take(this.words, n);
   }
 
   #aligned(alignment: number, size: number): number {
-    if (alignment <= this.#words[ALIGNMENT]!) return this.malloc(size);
+    if (alignment <= this.words[ALIGNMENT]!) return this.malloc(size);
     if (requested('size', size) + alignment > MAX_REQUEST) return 0;
     const n = this.#units(size);
     const step = alignment >>> 3;
     const b = this.#take(n + step + MIN_UNITS);
     if (b === 0) return 0;
     const start = b % step === 0 ? b : Math.ceil((b + MIN_UNITS) / step) * step;
-    if (start !== b) behead(this.#words, b, start);
-    if ((this.#words[2 * start - 1]! >>> 3) - n >= MIN_UNITS) shrink(this.#words, start, n);
+    if (start !== b) behead(this.words, b, start);
+    if ((this.words[2 * start - 1]! >>> 3) - n >= MIN_UNITS) shrink(this.words, start, n);
     return 8 * start;
   }
 
   #resize(b: number, size: number): boolean {
     const n = this.#units(size);
-    return resize(this.#words, b, n) || (this.#isLast(b) && this.#grow(b + n) && resize(this.#words, b, n));
+    return resize(this.words, b, n) || (this.#isLast(b) && this.#grow(b + n) && resize(this.words, b, n));
   }
 
   #move(b: number, size: number): number {
     const target = this.#allocate(size);
     if (target === 0) return 0;
-    const words = this.#words;
+    const words = this.words;
     const length = 2 * (words[2 * b - 1]! >>> 3) - 1;
     words.copyWithin(2 * target, 2 * b, 2 * b + length);
     this.free(8 * b);
@@ -268,7 +264,7 @@ export class TsAllocator implements Allocator<number> {
   }
 
   #isLast(b: number): boolean {
-    return b + (this.#words[2 * b - 1]! >>> 3) === this.#words[TOP];
+    return b + (this.words[2 * b - 1]! >>> 3) === this.words[TOP];
   }
 
   /** Room for units up to `end`. */
@@ -281,17 +277,17 @@ export class TsAllocator implements Allocator<number> {
 
   /** The buffer's length has changed. */
   #look(): void {
-    this.#words = this.#backing.view();
-    this.#words[END] = this.#words.length / 2;
+    this.words = this.#backing.view();
+    this.words[END] = this.words.length / 2;
   }
 
   #attached(): void {
-    if (this.#words.length === 0) throw badHeap('the buffer is detached');
+    if (this.words.length === 0) throw badHeap('the buffer is detached');
   }
 
   /** The unit of the live block at ptr; throws for anything else. */
   #blockAt(ptr: number): number {
-    const words = this.#words;
+    const words = this.words;
     this.#attached();
     if (typeof ptr !== 'number') throw badNumber('ptr', ptr, 'an offset in the heap');
     const b = ptr / 8;
@@ -311,13 +307,13 @@ export class TsAllocator implements Allocator<number> {
 
   #format(alignment: number): void {
     if (alignment !== 8 && alignment !== 16) throw badNumber('alignment', alignment, '8 or 16');
-    this.#words[ALIGNMENT] = alignment;
-    format(this.#words, MAGIC_VALUE, this.#words.length / 2);
+    this.words[ALIGNMENT] = alignment;
+    format(this.words, MAGIC_VALUE, this.words.length / 2);
   }
 
   /** Goes on with the heap that is in the buffer. */
   #adopt({ alignment, trusted }: HeapOptions): void {
-    const words = this.#words;
+    const words = this.words;
     if (words[MAGIC] !== MAGIC_VALUE)
       throw badHeap('the buffer holds something else than a heap of this version');
     if (words[TOP]! * 2 > words.length)
