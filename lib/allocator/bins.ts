@@ -13,7 +13,11 @@ import * as layout from './layout.js';
 import { lowestBit, type Words } from './layout.js';
 
 // Taken over by name: V8 folds a module's own constants into machine code, imported ones it loads at each use.
-const { AFTER_FREE, BIN_MAP, BIN_SUMMARY, BINS, FREE } = layout;
+const AFTER_FREE = layout.AFTER_FREE;
+const BIN_MAP = layout.BIN_MAP;
+const BIN_SUMMARY = layout.BIN_SUMMARY;
+const BINS = layout.BINS;
+const FREE = layout.FREE;
 
 export function binOf(n: number): number {
   if (n < 32) return n;

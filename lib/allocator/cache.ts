@@ -14,7 +14,11 @@ import * as layout from './layout.js';
 import { lowestBit, type Words } from './layout.js';
 
 // Taken over by name: V8 folds a module's own constants into machine code, imported ones it loads at each use.
-const { AFTER_FREE, CACHED, LIST_COUNT, LIST_MAP, LISTS } = layout;
+const AFTER_FREE = layout.AFTER_FREE;
+const CACHED = layout.CACHED;
+const LIST_COUNT = layout.LIST_COUNT;
+const LIST_MAP = layout.LIST_MAP;
+const LISTS = layout.LISTS;
 
 /** Takes the block that a list has on top, or 0; it is in use then. */
 export function pop(words: Words, n: number): number {

@@ -14,25 +14,23 @@ import * as layout from './layout.js';
 import type { Words } from './layout.js';
 
 // Taken over by name: V8 folds a module's own constants into machine code, imported ones it loads at each use.
-const {
-  AFTER_FREE,
-  BLOCKS,
-  CACHED,
-  CURSOR,
-  END,
-  FIRST,
-  FLAGS,
-  FREE,
-  LEVEL,
-  LIST_COUNT,
-  LIST_MAP,
-  LISTS,
-  MAGIC,
-  MAX_UNITS,
-  MIN_UNITS,
-  PEAK,
-  TOP,
-} = layout;
+const AFTER_FREE = layout.AFTER_FREE;
+const BLOCKS = layout.BLOCKS;
+const CACHED = layout.CACHED;
+const CURSOR = layout.CURSOR;
+const END = layout.END;
+const FIRST = layout.FIRST;
+const FLAGS = layout.FLAGS;
+const FREE = layout.FREE;
+const LEVEL = layout.LEVEL;
+const LIST_COUNT = layout.LIST_COUNT;
+const LIST_MAP = layout.LIST_MAP;
+const LISTS = layout.LISTS;
+const MAGIC = layout.MAGIC;
+const MAX_UNITS = layout.MAX_UNITS;
+const MIN_UNITS = layout.MIN_UNITS;
+const PEAK = layout.PEAK;
+const TOP = layout.TOP;
 
 /** Cached blocks that one call coalesces at most, some tens of nanoseconds each: the bound of its worst case. */
 const MOST = 512;
