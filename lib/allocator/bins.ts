@@ -10,7 +10,7 @@
  */
 import { corrupt } from './errors.js';
 import * as layout from './layout.js';
-import { lowestBit, type Words } from './layout.js';
+import type { Words } from './layout.js';
 
 // Taken over by name: V8 folds a module's own constants into machine code, imported ones it loads at each use.
 const AFTER_FREE = layout.AFTER_FREE;
@@ -25,7 +25,10 @@ export function binOf(n: number): number {
   return 32 + ((log - 5) << 4) + ((n >>> (log - 4)) & 15);
 }
 
-/** A free block of at least n units, or 0. In n's own bin only the first is looked at: that keeps it constant time. */
+/**
+ * A free block of at least n units, or 0. In n's own bin only the first is looked at: that keeps it constant time.
+ * 31 - clz32(x & -x) is the number of x's lowest set bit; as a function it isn't inlined here.
+ */
 export function find(words: Words, n: number): number {
   let bin = binOf(n);
   const first = words[BINS + bin]!;
@@ -36,11 +39,11 @@ export function find(words: Words, n: number): number {
   if (map === 0) {
     const summary = words[BIN_SUMMARY]! & (-2 << word);
     if (summary === 0) return 0;
-    word = lowestBit(summary);
+    word = 31 - Math.clz32(summary & -summary);
     map = words[BIN_MAP + word]!;
     if (map === 0) throw corrupt(4 * (BIN_MAP + word), 'the map of bins contradicts its summary');
   }
-  return words[BINS + (word << 5) + lowestBit(map)]!;
+  return words[BINS + (word << 5) + 31 - Math.clz32(map & -map)]!;
 }
 
 /** Makes b a free block of n units and puts it in its bin. `flag` is AFTER_FREE or 0. */
@@ -53,8 +56,12 @@ export function link(words: Words, b: number, n: number, flag: number): void {
   words[2 * b] = next;
   words[2 * b + 1] = 0;
   words[BINS + bin] = b;
-  if (next !== 0) words[2 * next + 1] = b;
-  else mark(words, bin);
+  if (next !== 0) {
+    words[2 * next + 1] = b;
+    return;
+  }
+  words[BIN_MAP + (bin >>> 5)]! |= 1 << bin;
+  words[BIN_SUMMARY]! |= 1 << (bin >>> 5);
 }
 
 /** Takes the FREE block b out of its bin; its header stays as it is. Returns its length. */
@@ -69,11 +76,6 @@ export function unlink(words: Words, b: number): number {
   if (next !== 0) words[2 * next + 1] = previous;
   else if (previous === 0) unmark(words, bin - BINS);
   return n;
-}
-
-function mark(words: Words, bin: number): void {
-  words[BIN_MAP + (bin >>> 5)]! |= 1 << bin;
-  words[BIN_SUMMARY]! |= 1 << (bin >>> 5);
 }
 
 function unmark(words: Words, bin: number): void {

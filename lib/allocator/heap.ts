@@ -33,7 +33,7 @@ const PEAK = layout.PEAK;
 const TOP = layout.TOP;
 
 /** Cached blocks that one call coalesces at most, some tens of nanoseconds each: the bound of its worst case. */
-const MOST = 512;
+const MOST = 128;
 /** Units from which on a hole is worth some of the cache, wherever the top is. */
 const LARGE = 256;
 
@@ -71,8 +71,8 @@ export function take(words: Words, n: number): number {
   if (b === 0) {
     const top = words[TOP]! + n;
     if (top <= words[PEAK]! && top <= words[LEVEL]! && n < LARGE) return carve(words, n);
-    // The larger a request is, the more work it is worth to find room for it below the top.
-    if (consolidate(words, Math.min(128 + (n >>> 2), MOST)) === 0) return carve(words, n);
+    // Room below the top is worth some work.
+    if (consolidate(words, MOST) === 0) return carve(words, n);
     b = find(words, n);
     if (b === 0) return carve(words, n);
   }

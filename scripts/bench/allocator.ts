@@ -1,16 +1,16 @@
 /**
  * TsAllocator beside glibc in C and other allocators for JavaScript: time and memory.
- *   npm run build:ts && npm run bench:allocator [-- --json] [-- --only larson,FIFO] [-- --rounds 7]
+ *   npm run build:ts && npm run bench:allocator [-- --json] [--only larson,FIFO] [--rounds 5] [--svg FILE]
  *
  * Each contender is a process of its own that replays the same stream; they take turns, a fraction of a second each, so that
  * whatever else the machine does falls on all alike. Times are CPU time, the median of the rounds; `net` is without what the
  * empty loop costs in its language. Memory is the highest byte used over the most bytes live.
  */
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -18,28 +18,32 @@ import { build } from 'esbuild';
 import type { Workload } from '../../lib/compare/stream.js';
 import { readRecording } from '../../lib/compare/trace.js';
 import { makeWorkload, WORKLOADS } from '../../lib/compare/workloads.js';
+import { drawSvg, drawText, frontOf } from './allocator/front.js';
+import { Contender, geomean, measure, type Result } from './allocator/race.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const { values: flags } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string' }, rounds: { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    svg: { type: 'string' },
+  },
 });
-const ROUNDS = Number(flags.rounds ?? 7);
-const JS = ['nothing', 'memprobe', 'memprobe, 16', 'koffi to glibc', '@thi.ng/malloc'] as const;
-/** Its free searches a list: minutes on anything but a few live blocks. */
-const ONLY: Readonly<Record<string, readonly string[]>> = {
-  '@thi.ng/malloc': ['LIFO 16', 'LIFO 64', 'LIFO 1024', 'realloc'],
-};
-const REPLAYED_PAIRS = 600_000;
+const ROUNDS = Number(flags.rounds ?? 5);
+const PEERS = ['dlmalloc, wasm', '@thi.ng/malloc', 'koffi to glibc'];
 /** What programs really did, by their mtrace logs. */
 const TRACES = ['sqlite3', 'perl', 'cc1'];
 
-interface Result {
-  contender: string;
-  ns: number;
-  net: number;
-  ratio: number;
-  netRatio: number;
-  peakOverLive: number | null;
+/** AssemblyScript's compiler is 100 MB: it takes part where it is. */
+function peers(): string[] {
+  try {
+    createRequire(import.meta.url).resolve('assemblyscript/package.json');
+    return [...PEERS, 'AssemblyScript'];
+  } catch {
+    console.error('without AssemblyScript: "npm install --no-save assemblyscript" brings it, 100 MB');
+    return PEERS;
+  }
 }
 
 async function load(name: string): Promise<Workload> {
@@ -47,42 +51,6 @@ async function load(name: string): Promise<Workload> {
   const { workload } = await readRecording(here(`../../test/fixtures/traces/${name}.mt.gz`), name);
   return workload;
 }
-
-/** A process that replays; it answers each line with one. */
-class Contender {
-  readonly #child: ChildProcessWithoutNullStreams;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(
-    readonly name: string,
-    command: string,
-    args: string[],
-  ) {
-    this.#child = spawn(command, args);
-    this.#child.stderr.pipe(process.stderr);
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async read(): Promise<string> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) throw new Error(`${this.name} ended early`);
-    return value;
-  }
-
-  ask(line: string): Promise<string> {
-    this.#child.stdin.write(`${line}\n`);
-    return this.read();
-  }
-
-  end(): void {
-    this.#child.stdin.end();
-  }
-}
-
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-const geomean = (values: number[]): number =>
-  Math.exp(values.reduce((sum, x) => sum + Math.log(x), 0) / values.length);
 
 function compile(directory: string): string {
   const program = join(directory, 'replay');
@@ -93,80 +61,21 @@ function compile(directory: string): string {
   return program;
 }
 
-function lineUp(program: string, stream: string, workload: Workload): Contender[] {
-  const js = JS.filter((name) => ONLY[name]?.includes(workload.name) ?? true);
-  return [
-    new Contender('glibc', program, [stream]),
-    new Contender('nothing in C', program, [stream, 'nothing']),
-    ...js.map((name) => new Contender(name, process.execPath, [here('allocator/replay.mjs'), stream, name])),
-  ];
-}
-
-/** All of them by turns; nanoseconds a pair. Rounds before the measured ones warm the compiler up. */
-async function race(contenders: Contender[], workload: Workload): Promise<Map<string, number>> {
-  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  const repeat = Math.max(1, Math.round(REPLAYED_PAIRS / workload.pairs));
-  for (let round = -3; round < ROUNDS; round++) {
-    for (const contender of contenders) {
-      const ns = Number(await contender.ask(String(repeat))) / repeat / workload.pairs;
-      if (round >= 0) times.get(contender.name)?.push(ns);
-    }
-  }
-  return new Map([...times].map(([name, values]) => [name, median(values)]));
-}
-
-async function measure(program: string, directory: string, workload: Workload): Promise<Result[]> {
-  const stream = join(directory, 'stream');
-  writeFileSync(stream, workload.ops);
-  const contenders = lineUp(program, stream, workload);
-  try {
-    const peaks = new Map<string, number>();
-    for (const contender of contenders) peaks.set(contender.name, Number(await contender.read()));
-    const times = await race(contenders, workload);
-    const loop = { c: times.get('nothing in C') ?? 0, js: times.get('nothing') ?? 0 };
-    const glibc = times.get('glibc') ?? Number.NaN;
-    return contenders
-      .filter(({ name }) => !name.startsWith('nothing'))
-      .map(({ name }) => {
-        const ns = times.get(name) ?? Number.NaN;
-        const net = ns - (name === 'glibc' ? loop.c : loop.js);
-        const peak = peaks.get(name) ?? 0;
-        const peakOverLive = peak === 0 ? null : peak / workload.peakLive;
-        return {
-          contender: name,
-          ns,
-          net,
-          ratio: ns / glibc,
-          netRatio: net / (glibc - loop.c),
-          peakOverLive,
-        };
-      });
-  } finally {
-    for (const contender of contenders) contender.end();
-  }
-}
-
-/** Single operations at 500,000 live blocks, by time: counts below 1, 2, 4 … microseconds. */
-async function worstCase(directory: string): Promise<number[]> {
+/** Single operations with 500,000 live blocks: the worst, and how many took less than 1, 2, 4 … microseconds. */
+async function worstCase(directory: string): Promise<{ worst: number; counts: number[] }> {
   const stream = join(directory, 'stream');
   writeFileSync(stream, makeWorkload('500k live').ops);
-  const contender = new Contender('memprobe', process.execPath, [
-    here('allocator/replay.mjs'),
-    stream,
-    'memprobe',
-  ]);
-  await contender.read();
-  await contender.ask('2');
-  const counts: number[] = JSON.parse(await contender.ask('histogram'));
+  const contender = Contender.inJs('memprobe', stream);
+  await contender.peak();
+  const answer: { worst: number; counts: number[] } = JSON.parse(await contender.ask('histogram'));
   contender.end();
-  return counts;
+  return answer;
 }
 
-/** Bytes of TsAllocator with all it needs, minified and gzipped. */
-async function size(): Promise<number> {
-  const entry = here('../../lib/allocator/ts_allocator.ts');
+/** Bytes minified and gzipped, with all it needs. */
+async function size(exports: string): Promise<number> {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    stdin: { contents: exports, resolveDir: here('../../lib/allocator') },
     bundle: true,
     minify: true,
     format: 'esm',
@@ -176,38 +85,63 @@ async function size(): Promise<number> {
 }
 
 function row(name: string, { contender, ns, net, ratio, netRatio, peakOverLive }: Result): string {
-  const memory = peakOverLive === null ? '     -' : peakOverLive.toFixed(3).padStart(7);
-  const time = `${ns.toFixed(1).padStart(9)} ${net.toFixed(1).padStart(9)} ${ratio.toFixed(2).padStart(7)} ${netRatio.toFixed(2).padStart(7)}`;
-  return `${name.padEnd(14)} ${contender.padEnd(15)} ${time} ${memory}`;
+  const figure = (value: number | null, digits: number, width: number): string =>
+    (value === null ? '-' : value.toFixed(digits)).padStart(width);
+  const time = [figure(ns, 1, 9), figure(net, 1, 9), figure(ratio, 2, 7), figure(netRatio, 2, 7)].join(' ');
+  return `${name.padEnd(14)} ${contender.padEnd(15)} ${time} ${figure(peakOverLive, 3, 7)}`;
+}
+
+/** How many times longer the fastest of the peers takes, by workload. */
+function besidePeers(results: Record<string, Result[]>): Record<string, number> {
+  const entries = Object.entries(results).map(([name, rows]) => {
+    const ours = rows.find(({ contender }) => contender === 'memprobe')?.ns ?? Number.NaN;
+    const others = rows.filter(({ contender }) => contender !== 'glibc' && !contender.startsWith('memprobe'));
+    return [name, Math.min(...others.flatMap(({ ns }) => ns ?? [])) / ours] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function meanRatio(results: Record<string, Result[]>, key: 'ratio' | 'netRatio'): number {
+  const ours = Object.values(results).flatMap((rows) =>
+    rows.filter(({ contender }) => contender === 'memprobe'),
+  );
+  return geomean(ours.flatMap((result) => result[key] ?? []));
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-bench-'));
 try {
   const program = compile(directory);
-  const names = flags.only?.split(',') ?? [...WORKLOADS, ...TRACES];
+  const contenders = ['nothing', 'memprobe', 'memprobe, 16', ...peers()];
+  const live = new Map<string, number>();
   const results: Record<string, Result[]> = {};
   if (!flags.json) console.log('workload       contender         ns/pair       net   ratio     net  memory');
-  for (const name of names) {
-    const rows = await measure(program, directory, await load(name));
-    results[name] = rows;
-    if (!flags.json) for (const result of rows) console.log(row(name, result));
+  for (const name of flags.only?.split(',') ?? [...WORKLOADS, ...TRACES]) {
+    if (process.stderr.isTTY) process.stderr.write(`${name} …\r`);
+    const workload = await load(name);
+    live.set(name, workload.peakLive);
+    results[name] = await measure(program, contenders, directory, workload, ROUNDS);
+    if (!flags.json) for (const result of results[name]) console.log(row(name, result));
   }
-  const ours = Object.values(results).flatMap((rows) =>
-    rows.filter(({ contender }) => contender === 'memprobe'),
-  );
+  const front = frontOf(results, live);
   const summary = {
-    ratio: geomean(ours.map(({ ratio }) => ratio)),
-    netRatio: geomean(ours.map(({ netRatio }) => netRatio)),
-    gzipped: await size(),
+    ratio: meanRatio(results, 'ratio'),
+    netRatio: meanRatio(results, 'netRatio'),
+    besidePeers: besidePeers(results),
+    coreGzipped: await size('export { Core } from "./core.js"; export { format } from "./heap.js";'),
+    gzipped: await size('export { TsAllocator } from "./ts_allocator.js";'),
     microseconds: await worstCase(directory),
+    front,
   };
-  console.log(
-    flags.json
-      ? JSON.stringify({ results, summary }, null, 2)
-      : `geometric mean of memprobe to glibc: ${summary.ratio.toFixed(2)}, net ${summary.netRatio.toFixed(2)}\n` +
-          `all of TsAllocator, minified and gzipped: ${summary.gzipped} bytes\n` +
-          `operations at 500,000 live blocks below 1, 2, 4 … us: ${summary.microseconds.join(' ')}`,
-  );
+  if (flags.svg !== undefined) writeFileSync(flags.svg, drawSvg(front));
+  if (flags.json) console.log(JSON.stringify({ results, summary }, null, 2));
+  else {
+    const factors = Object.entries(summary.besidePeers).map(([name, x]) => `${name} ${x.toFixed(1)}`);
+    console.log(`geometric mean of memprobe to glibc: ${summary.ratio.toFixed(2)}, net ${summary.netRatio.toFixed(2)}
+the fastest other for JavaScript takes times as long: ${factors.join(', ')}
+minified and gzipped: malloc, calloc, realloc and free ${summary.coreGzipped} bytes, all of TsAllocator ${summary.gzipped}
+operations with 500,000 live blocks: the worst ${summary.microseconds.worst.toFixed(0)} us; below 1, 2, 4 … us: ${summary.microseconds.counts.join(' ')}
+${drawText(front)}`);
+  }
 } finally {
   rmSync(directory, { recursive: true });
 }

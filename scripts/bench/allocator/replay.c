@@ -1,6 +1,6 @@
 /*
  * Replays a stream of operations (lib/compare/stream.ts) on the C library's malloc, or with "nothing" on none at all: what the loop
- * itself costs. Prints the highest address used, then for each line "rounds" on stdin the nanoseconds of CPU time taken.
+ * itself costs. Prints "ready", the highest address used, then for each line "rounds" on stdin the nanoseconds of CPU time taken.
  * What it needs for itself it maps: the heap is the workload's alone.
  */
 #define _GNU_SOURCE
@@ -75,6 +75,7 @@ int main(int argc, char **argv) {
   size_t count = (size_t)st.st_size / sizeof *ops;
   void **slots = map(sizeof(void *) << 20);
   int nothing = argc > 2 && strcmp(argv[2], "nothing") == 0;
+  puts("ready");
   printf("%zu\n", nothing ? 0 : peak_of(ops, count, slots));
   for (int rounds; scanf("%d", &rounds) == 1;) {
     struct timespec a, b;
