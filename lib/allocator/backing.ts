@@ -41,8 +41,9 @@ export interface HeapOptions {
 
 const PAGE = 65536;
 const GIB = 2 ** 30;
-/** Units are 31 bits. */
+/** Units are 31 bits, and so is their number: the last two of 16 GiB can't be used. */
 export const MOST_BYTES = 16 * GIB;
+const MOST_USED = MOST_BYTES - 16;
 export const LEAST_BYTES = 8192;
 
 type Bytes = ArrayBuffer | SharedArrayBuffer;
@@ -81,7 +82,7 @@ export class Backing {
 
   /** Bytes that the heap may use now. */
   get length(): number {
-    return Math.min(this.#room?.length ?? this.buffer.byteLength, this.limit);
+    return Math.min(this.#room?.length ?? this.buffer.byteLength, this.limit, MOST_USED);
   }
 
   view(): Words {

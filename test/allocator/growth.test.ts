@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { createAllocator, M_TOP_PAD, TsAllocator } from '../../lib/allocator/index.js';
@@ -197,6 +199,43 @@ describe('a large heap', () => {
     for (const ptr of [...pointers, filler, low]) heap.free(ptr);
     heap.malloc_trim(0);
     expect([...heap.walk()]).toEqual([]);
+  });
+});
+
+describe('a buffer of more than 4 GiB', () => {
+  // In a process of its own: its pages go with it. The filler's are addresses only.
+  const program = (bytes: number): string => `
+    import { TsAllocator } from '${new URL('../../dist/allocator/ts_allocator.js', import.meta.url).href}';
+    let buffer;
+    try {
+      buffer = new ArrayBuffer(${bytes});
+    } catch (error) {
+      console.log('refused', error.message);
+      process.exit();
+    }
+    const heap = new TsAllocator({ buffer });
+    const fillers = [];
+    for (let left = ${bytes} - 2 ** 20; left > 0; left -= 2 ** 30) fillers.push(heap.malloc(Math.min(left, 2 ** 30)));
+    const pointers = Array.from({ length: 500 }, (_, i) => heap.malloc(i));
+    pointers.forEach((ptr, i) => new Uint8Array(buffer, ptr, i).fill(i));
+    for (let i = 0; i < 500; i += 2) heap.free(pointers[i]);
+    for (let i = 0; i < 500; i += 2) pointers[i] = heap.realloc(heap.malloc(i), 2 * i + 1);
+    heap.check();
+    const kept = pointers.every((ptr, i) => i % 2 === 0 || new Uint8Array(buffer, ptr, i).every((x) => x === i % 256));
+    const high = Math.min(...pointers) > ${bytes} - 2 ** 21;
+    for (const ptr of [...pointers, ...fillers]) heap.free(ptr);
+    heap.malloc_trim(0);
+    heap.check();
+    console.log(kept, high, [...heap.walk()].filter(({ state }) => state !== 'free').length);`;
+
+  it.each([6, 16])('of %i GiB works at its end', async (gib) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      program(gib * GIB),
+    ]);
+    if (stdout.startsWith('refused')) console.warn(`not tested with ${gib} GiB: ${stdout}`);
+    else expect(stdout).toBe('true true 0\n');
   });
 });
 
