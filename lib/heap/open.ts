@@ -33,11 +33,12 @@ function withFile<T>(fd: number, use: (fd: number) => T): T {
   }
 }
 
-export function inMemory(limit: number, name: string): Region {
+/** `base` as in createIn. */
+export function inMemory(limit: number, name: string, base = 0n): Region {
   const facts = plan(limit, name, 0n);
-  const mapping = Mapping.anonymous(facts.arenaAt + facts.limit, { noReserve: true });
-  mapping.write(0, encode(facts));
-  return new Region(mapping, facts, 'memory');
+  const mapping = placed(-1, { path: 'memory', access: 'private' }, facts, base);
+  mapping.write(0, encode({ ...facts, base: mapping.address }));
+  return new Region(mapping, { ...facts, base: mapping.address }, 'memory');
 }
 
 /** A new heap in the empty file `fd`, which is taken over. `base` 0n: a place of our choice. */
@@ -45,10 +46,10 @@ export function createIn(fd: number, path: string, limit: number, name: string, 
   return withFile(fd, () => {
     lock(fd, path);
     if (fstatSync(fd).size !== 0) throw exists(path);
-    const { arenaAt, limit: whole } = plan(limit, name, 0n);
-    const mapping = base === 0n ? anywhere(fd, path, arenaAt + whole) : at(fd, path, arenaAt + whole, base);
+    const planned = plan(limit, name, 0n);
+    const mapping = placed(fd, { path, access: 'write' }, planned, base);
     try {
-      const facts = plan(limit, name, mapping.address);
+      const facts = { ...planned, base: mapping.address };
       writeSync(fd, encode(facts), 0, HEADER_BYTES, 0);
       ftruncateSync(fd, facts.arenaAt);
       return new Region(mapping, facts, 'file');
@@ -120,16 +121,22 @@ function mapped(fd: number, access: Access, bytes: number, base: bigint, place: 
   }
 }
 
-const at = (fd: number, path: string, bytes: number, base: bigint): Mapping =>
-  mapped(fd, { path, access: 'write' }, bytes, base, 'exactly');
+/** A new heap's mapping: exactly at `base`, or for 0n where it will most likely be free in the next process too. */
+function placed(fd: number, access: Access, { arenaAt, limit }: Facts, base: bigint): Mapping {
+  return base === 0n
+    ? mapped(fd, access, arenaAt + limit, likelyFree(arenaAt), 'recorded')
+    : mapped(fd, access, arenaAt + limit, base, 'exactly');
+}
+
+const ALIGNED = 2 ** 21;
 
 /**
- * Between V8's random places (below 64 TiB) and programs and libraries (from 85 TiB on): most likely free in the next
- * process too. Where address space is smaller, the kernel chooses.
+ * Between V8's random places (below 64 TiB) and programs and libraries (from 85 TiB on), so that the arena begins at a
+ * multiple of 2 MiB. Where address space is smaller, the kernel chooses.
  */
-function anywhere(fd: number, path: string, bytes: number): Mapping {
-  const base = (BigInt(randomInt(0x10_0000)) << 24n) + 0x4000_0000_0000n;
-  return mapped(fd, { path, access: 'write' }, bytes, base, 'recorded');
+export function likelyFree(arenaAt: number): bigint {
+  const before = arenaAt % ALIGNED === 0 ? 0 : ALIGNED - (arenaAt % ALIGNED);
+  return (BigInt(randomInt(0x10_0000)) << 24n) + 0x4000_0000_0000n + BigInt(before);
 }
 
 function lock(fd: number, path: string, writer = 0): void {

@@ -158,20 +158,20 @@ export function fitted(fd: number, access: Access, offset: number, wanted: numbe
 }
 
 /**
- * Takes `fd` over. What lies beyond the file's end faults until the file grows; with access `private` it is memory of its
+ * Takes `fd` over; -1: memory alone. What lies beyond the file's end faults until the file grows; with access `private` it is memory of its
  * own, and the file's end is rounded up to a page.
  */
 export function reserved(fd: number, bytes: number, options: ReservedOptions): Source {
   const { access, path, address = 0n } = options;
   const fixed = address === 0n ? 0 : c.MAP_FIXED_NOREPLACE;
-  const about: About = { kind: 'file', access, path, offset: 0 };
+  const about: About = { kind: fd === -1 ? 'anonymous' : 'file', access, path, offset: 0 };
   const map = (flags: number, of: number): Address =>
     libc.mmap(address, bytes, READ_WRITE, flags | fixed | c.MAP_NORESERVE, of, 0);
   if (access !== 'private') {
     return hold(map(access === 'write' ? c.MAP_SHARED : c.MAP_PRIVATE, fd), bytes, fd, about);
   }
   const start = map(c.MAP_PRIVATE | c.MAP_ANONYMOUS, -1);
-  const size = Math.min(fstatSync(fd).size, bytes);
+  const size = fd === -1 ? 0 : Math.min(fstatSync(fd).size, bytes);
   if (size > 0) libc.mmap(start, size, READ_WRITE, c.MAP_PRIVATE | c.MAP_NORESERVE | c.MAP_FIXED, fd, 0);
   return hold(start, bytes, fd, about);
 }
