@@ -30,8 +30,9 @@ export function rebuild(words: Words, alignment: 8 | 16, next: () => number): vo
     const n = words[2 * b - 1]! >>> 3;
     if (b < end || n < MIN_UNITS || b + n > words.length / 2)
       throw corrupt(8 * b, 'a block in use has lost its header');
-    words[2 * b - 1] = n << 3;
     count += release(words, end, b);
+    const header = (n << 3) | (b > end ? AFTER_FREE : 0);
+    if (words[2 * b - 1] !== header) words[2 * b - 1] = header; // a page that is only read stays clean
     end = b + n;
   }
   words[BLOCKS] = count;

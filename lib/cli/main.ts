@@ -16,6 +16,7 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.js')).runCommand(),
   leaks: async () => (await import('./leaks.js')).leaksCommand(),
   numa: async () => (await import('./numa.js')).numaCommand(),
+  heap: async () => (await import('./heap.js')).heapCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),
 };
 

@@ -76,9 +76,9 @@ export class Heap implements Allocator<number>, Disposable {
   }
 
   /** @internal */
-  static over(region: Region, mode: HeapMode, path: string): Heap {
+  static over(region: Region, mode: HeapMode, path: string, known: { whole?: boolean } = {}): Heap {
     try {
-      return new Heap(region, mode, path);
+      return new Heap(region, mode, path, known.whole === true);
     } catch (error) {
       region.mapping.close();
       throw error;
@@ -89,8 +89,12 @@ export class Heap implements Allocator<number>, Disposable {
   readonly roots: Roots;
   /** The last writer did not close it. */
   readonly repaired: boolean;
+  /** The process that writes it, where this one does not; 0: none. */
+  readonly writer: number;
   readonly #region: Region;
   readonly #header: Int32Array;
+  /** The region's, at hand: what costs most in malloc and free is the way there. */
+  #live: Int32Array;
   #reader: TsAllocator | undefined;
   /** Undefined where stores are not allowed. */
   #writer: TsAllocator | undefined;
@@ -99,12 +103,16 @@ export class Heap implements Allocator<number>, Disposable {
     region: Region,
     readonly mode: HeapMode,
     readonly path: string,
+    whole: boolean,
   ) {
     this.#region = region;
     this.#header = region.header;
+    this.#live = region.live;
+    region.moved = () => void (this.#live = region.live);
     const foreign = mode !== 'write' && open.isRunning(region.header[WRITER]!);
+    this.writer = foreign && region.header[DIRTY] !== 0 ? region.header[WRITER]! : 0;
     this.repaired = region.header[DIRTY] !== 0 && region.length > 0 && !foreign;
-    this.#takeUp();
+    if (!whole) this.#takeUp();
     this.#writer = mode === 'read' ? undefined : this.#allocator();
     this.roots = new Roots(this.#home());
   }
@@ -120,13 +128,13 @@ export class Heap implements Allocator<number>, Disposable {
   free(ptr: number): void {
     const writer = this.#writer;
     if (writer === undefined) throw this.#refusal();
-    const { live } = this.#region;
-    const unit = ptr / 8;
+    const live = this.#live;
+    const unit = ptr >>> 3;
     const word = live[unit >>> 5]!;
-    if (unit >>> 0 === unit && (word & (1 << unit)) !== 0) {
+    if (8 * unit === ptr && (word & (1 << unit)) !== 0) {
       live[unit >>> 5] = word & ~(1 << unit);
       writer.free(ptr);
-    } else if (ptr !== 0) this.#reject(writer, ptr);
+    } else if (ptr !== 0) this.#freeFar(writer, ptr);
   }
 
   calloc(nmemb: number, size: number): number {
@@ -137,7 +145,7 @@ export class Heap implements Allocator<number>, Disposable {
   realloc(ptr: number, size: number): number {
     const writer = this.#writable();
     if (ptr === 0) return this.malloc(size);
-    if (!isLive(this.#region.live, ptr)) this.#reject(writer, ptr);
+    if (!isLive(this.#live, ptr)) this.#reject(writer, ptr);
     if (size === 0) return (this.free(ptr), 0);
     return writer.resize(ptr, size) ? ptr : this.#move(writer, ptr, size);
   }
@@ -326,9 +334,16 @@ export class Heap implements Allocator<number>, Disposable {
     return ptr === 0 ? this.#full() : this.#publish(ptr);
   }
 
+  /** Beyond 4 GiB, or wrong. */
+  #freeFar(writer: TsAllocator, ptr: number): void {
+    if (!isLive(this.#live, ptr)) this.#reject(writer, ptr);
+    clearLive(this.#live, ptr);
+    writer.free(ptr);
+  }
+
   #publish(ptr: number): number {
     const unit = ptr / 8;
-    this.#region.live[unit >>> 5]! |= 1 << unit;
+    this.#live[unit >>> 5]! |= 1 << unit;
     return ptr;
   }
 
@@ -348,7 +363,7 @@ export class Heap implements Allocator<number>, Disposable {
 
   #block(ptr: number): number {
     this.#open();
-    if (!isLive(this.#region.live, ptr)) throw badPointer(ptr);
+    if (!isLive(this.#live, ptr)) throw badPointer(ptr);
     return ptr;
   }
 
@@ -381,7 +396,7 @@ export class Heap implements Allocator<number>, Disposable {
       allocate: (bytes) => this.#allocateNode(bytes),
       free: (ptr) => this.free(ptr),
       admit: (ptr) => void (this.#writable(), this.#block(ptr)),
-      isLive: (ptr) => isLive(this.#region.live, ptr),
+      isLive: (ptr) => isLive(this.#live, ptr),
     };
   }
 

@@ -105,6 +105,19 @@ function checkLength(fd: number, path: string, { arenaAt, limit }: Facts, mode: 
     throw badHeap(path, `is truncated: ${size} bytes are left of ${arenaAt + length}`);
 }
 
+/** A private copy of a heap file whose header can be read, whatever else is wrong; what is missing of it is zeroes. */
+export function attachDamaged(path: string): Region {
+  return withFile(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), (fd) => {
+    const { facts, length } = look(fd, path);
+    const bytes = facts.arenaAt + facts.limit;
+    const mapping = mapped(fd, { path, access: 'private' }, bytes, facts.base, 'anywhere');
+    const there = Math.max(0, fstatSync(fd).size - facts.arenaAt);
+    const plausible = length > 0 && length <= facts.limit ? length : there;
+    mapping.write(4 * LENGTH, new Uint8Array(Int32Array.of(Math.ceil(plausible / 4096)).buffer));
+    return new Region(mapping, facts, 'memory');
+  });
+}
+
 interface Access {
   readonly path: string;
   readonly access: 'write' | 'read' | 'private';

@@ -25,6 +25,8 @@ export class Region implements Room {
   readonly limit: number;
   /** Why it did not grow the last time: no space on the disk. */
   failure: Error | undefined;
+  /** Called when `live`, `words` and `buffer` are other objects than before. */
+  moved: () => void = () => undefined;
 
   constructor(
     readonly mapping: Mapping,
@@ -57,8 +59,9 @@ export class Region implements Room {
 
   /** The heap has grown, perhaps in another process. */
   follow(): void {
-    if (this.length > this.buffer.byteLength && this.length <= this.limit)
-      [this.buffer, this.words, this.live] = this.#window();
+    if (this.length <= this.buffer.byteLength || this.length > this.limit) return;
+    [this.buffer, this.words, this.live] = this.#window();
+    this.moved();
   }
 
   /** Views of as much as is there. V8 counts them as its own memory, and collects garbage for that: so not of all that is reserved. */

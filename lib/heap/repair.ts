@@ -20,6 +20,12 @@ export const wordsOf = (region: Region): Words => region.words.subarray(0, regio
 
 /** May be interrupted, and begun again. */
 export function repair(region: Region): void {
+  undo(region);
+  remake(region);
+}
+
+/** What was under way has not happened. */
+export function undo(region: Region): void {
   const { header, live } = region;
   const from = header[MOVE_FROM]!;
   if (from !== 0) {
@@ -27,11 +33,14 @@ export function repair(region: Region): void {
     clearLive(live, 8 * header[MOVE_TO]!);
     header[MOVE_FROM] = 0;
   }
-  const words = wordsOf(region);
   const pending = header[PENDING]!;
-  if (pending !== 0 && !isChained(words, header[ROOTS]!, pending)) clearLive(live, 8 * pending);
+  if (pending !== 0 && !isChained(wordsOf(region), header[ROOTS]!, pending)) clearLive(live, 8 * pending);
   header[PENDING] = 0;
-  rebuild(words, region.facts.alignment, walker(live, region.length / 8));
+}
+
+/** The allocator's state and lists, from the live map and the blocks' headers. */
+export function remake(region: Region): void {
+  rebuild(wordsOf(region), region.facts.alignment, walker(region.live, region.length / 8));
 }
 
 /** The node at `unit` is in the list of roots. */

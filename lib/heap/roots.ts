@@ -91,7 +91,7 @@ export class Roots {
     const { words, header } = this.#home;
     const seen = new Set<number>();
     for (let unit = header[ROOTS]!; unit !== 0; unit = words[2 * unit + NEXT]!) {
-      if (!this.#home.isLive(8 * unit) || seen.has(unit)) return;
+      if (!this.#home.isLive(8 * unit) || seen.has(unit) || !this.#fits(words, unit)) return;
       seen.add(unit);
       yield 8 * unit;
     }
@@ -103,6 +103,13 @@ export class Roots {
     let last = header[ROOTS]!;
     for (const node of this.nodes()) last = words[node / 4 + NEXT]!;
     return 8 * last;
+  }
+
+  /** What the node says of its text is within its block. */
+  #fits(words: Int32Array, unit: number): boolean {
+    const [name, layout] = [words[2 * unit + NAME]!, words[2 * unit + LAYOUT]!];
+    const room = (words[2 * unit - 1]! >>> 3) * 8 - 4 - TEXT;
+    return name >= 0 && layout >= 0 && name <= MOST && layout <= MOST && name + layout <= room;
   }
 
   #insert(name: string, ptr: number, layout: string): void {
