@@ -12,7 +12,7 @@
   "targets": [
     {
       "target_name": "memprobe",
-      "sources": ["<!@(ls native/*.cc native/bind/*.cc native/guard/*.cc native/libc/*.cc native/mtrace/*.cc native/procfs/*.cc)"],
+      "sources": ["<!@(ls native/*.cc native/bind/*.cc native/guard/*.cc native/libc/*.cc native/mtrace/*.cc native/procfs/*.cc native/replay/*.cc)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "_GNU_SOURCE"],
       "ldflags": ["<@(link_flags)"],

@@ -90,6 +90,11 @@ export interface Libc {
   readonly mapping_close: (held: unknown) => void;
   readonly lock_file: (fd: number) => void;
   readonly allocate_file: (fd: number, offset: number, length: number) => void;
+  readonly replay_open: (slots: number) => object;
+  readonly replay_run: (replay: object, operations: Uint8Array, rounds: number) => void;
+  readonly replay_walk: (replay: object, operations: Uint8Array, start: Address, samples: number) => { peak: number; failed: number; faults: { minor: number; major: number }; resident: Float64Array };
+  readonly replay_faults: () => { minor: number; major: number };
+  readonly replay_cells: (replay: object, start: Address, cellBytes: number) => Float64Array;
 }
 
 /** The calls that can block, on the thread pool. */

@@ -8,7 +8,7 @@ namespace memprobe {
 namespace topic {
 extern const bind::Topic page, brk, mmap, madvise, mincore, mlock, malloc, mallinfo, memory, mtrace, mcheck, hooks,
     hook_counts, malloc_debug, guard, maps, smaps, heap, doctor, mempolicy,
-    mtrace_log, mapping, file;
+    mtrace_log, mapping, file, replay;
 }
 
 inline constexpr const bind::Topic* topics[] = {
@@ -16,6 +16,7 @@ inline constexpr const bind::Topic* topics[] = {
     &topic::malloc, &topic::mallinfo, &topic::memory, &topic::mtrace,  &topic::mcheck,      &topic::hooks,
     &topic::guard,  &topic::maps,     &topic::smaps,  &topic::heap,    &topic::hook_counts, &topic::malloc_debug,
     &topic::doctor, &topic::mempolicy, &topic::mtrace_log, &topic::mapping, &topic::file,
+    &topic::replay,
 };
 
 }  // namespace memprobe

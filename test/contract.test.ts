@@ -24,6 +24,7 @@ const TOOLS = [
   'mtrace_log',
   'mapping',
   'file',
+  'replay',
 ];
 const calls = native.describe().filter(({ topic }) => !TOOLS.includes(topic));
 const names = calls.map(({ name }) => name).sort();

@@ -1,9 +1,8 @@
 /** The second half of `memprobe leaks`: what a log that is being read says. */
 import { stat } from 'node:fs/promises';
-import { MtraceError } from '../mtrace/errors.js';
 import { findLeaks, type LeakReport, renderLeaks, type Trace } from '../mtrace/index.js';
 import { Symbolizer } from '../mtrace/symbolize.js';
-import { CliError, describeError } from './errors.js';
+import { badLog } from './bad_log.js';
 import type { LeaksFlags } from './leaks.js';
 import { type Progress, screen } from './screen.js';
 
@@ -62,11 +61,6 @@ export class LeaksReport {
     const { died } = this.#circumstances;
     return died === undefined ? report : { ...report, partial: true, reasons: [died, ...report.reasons] };
   }
-}
-
-function badLog(log: string, error: unknown): CliError {
-  if (error instanceof MtraceError) return new CliError(error.code, `${log}: ${error.message}`);
-  return new CliError('ERR_MEMPROBE_BAD_FILE', `${log} could not be read: ${describeError(error)}`);
 }
 
 function print(report: LeakReport, { json, verbose = false, top }: LeaksFlags): void {

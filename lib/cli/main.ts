@@ -15,6 +15,8 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   lab: async () => (await import('./lab.js')).labCommand(),
   run: async () => (await import('./run.js')).runCommand(),
   leaks: async () => (await import('./leaks.js')).leaksCommand(),
+  trace: async () => (await import('./trace.js')).traceCommand(),
+  compare: async () => (await import('./compare.js')).compareCommand(),
   numa: async () => (await import('./numa.js')).numaCommand(),
   heap: async () => (await import('./heap.js')).heapCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),

@@ -1,5 +1,6 @@
 /** What a program really did, by its mtrace log: a workload. */
 import { open } from 'node:fs/promises';
+import { count } from '../explain/format.js';
 import { GREATER, LESS, type Line, MINUS, PLUS } from '../mtrace/line.js';
 import { MtraceParser } from '../mtrace/parser.js';
 import { readInto } from '../mtrace/read.js';
@@ -46,7 +47,7 @@ class Recorder {
   #tooLarge = 0;
 
   add({ operation, high, low, size }: Line): void {
-    // Blocks lie at multiples of 16: a double has each address exactly.
+    // Of at most 56 bits, and a multiple of 16: a double has it exactly.
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     const moving = this.#moving;
     this.#moving = undefined;
@@ -62,7 +63,7 @@ class Recorder {
   }
 
   *notes(): Generator<string> {
-    if (this.#tooLarge > 0) yield `left out: ${this.#tooLarge} allocations of 2 GiB or more`;
+    if (this.#tooLarge > 0) yield `left out: ${count(this.#tooLarge, 'allocation')} of 2 GiB or more`;
   }
 
   #allocate(address: number, size: number, moving: number | undefined): void {

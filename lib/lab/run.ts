@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { getpagesize } from '../libc/page.js';
+import { plainEnvironment } from '../plain_environment.js';
 import type { Lab } from './bench.js';
 import { diffLooks } from './diff.js';
 import { LabError, UnluckyError } from './errors.js';
@@ -82,21 +83,13 @@ function start(lab: Lab, directory: string, { entry = ENTRY, flags = [] }: RunOp
   const [command = '', ...args] = lab.memlock === undefined ? node : limited(lab.memlock, node);
   return spawn(command, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    env: plainEnvironment(lab),
+    env: lab.environment?.(plainEnvironment()) ?? plainEnvironment(),
   });
 }
 
 /** Node can't set its limits; a shell can. */
 function limited(kib: number, command: string[]): string[] {
   return ['/bin/sh', '-c', `ulimit -S -l ${kib} || exit ${NO_LIMIT}; exec "$0" "$@"`, ...command];
-}
-
-/** What would make this another malloc, or another Node, than the one that the lab speaks of. */
-const DISTURBING = /^(MALLOC_.*|GLIBC_TUNABLES|LD_PRELOAD|NODE_OPTIONS|NODE_V8_COVERAGE)$/;
-
-function plainEnvironment({ environment }: Lab): NodeJS.ProcessEnv {
-  const plain = Object.fromEntries(Object.entries(process.env).filter(([name]) => !DISTURBING.test(name)));
-  return environment?.(plain) ?? plain;
 }
 
 function collect({ stderr }: ChildProcess): () => string {

@@ -2,6 +2,7 @@
 #include <memory>
 #include <mutex>
 
+#include "../bind/handle.h"
 #include "../topics.h"
 #include "log.h"
 
@@ -10,6 +11,8 @@ namespace {
 
 // A log in JavaScript's hands, and on the thread pool's meanwhile.
 struct OpenLog {
+  static constexpr napi_type_tag kind{0x6d656d70726f6265, 0x6d74726163656c01};
+  static constexpr const char* from = "what mtrace_log() returned";
   explicit OpenLog(size_t oddities) : log(oddities) {}
   mtrace::Log log;
   std::mutex one_at_a_time = {};
@@ -33,38 +36,6 @@ struct Columns {
 }  // namespace
 
 namespace js {
-
-template <>
-struct In<const Handle&> {
-  using Stored = Handle;
-  static constexpr const char* ts = "object";
-  static bool read(napi_env env, napi_value value, const Param& param, Handle& out) {
-    void* data = nullptr;
-    bool ours = false;
-    if (is_type(env, value, napi_external) && napi_check_object_type_tag(env, value, &tag, &ours) == napi_ok && ours &&
-        napi_get_value_external(env, value, &data) == napi_ok) {
-      out = *static_cast<Handle*>(data);
-      return true;
-    }
-    failure::raise_argument(env, failure::Kind::Type, param.name(), "what mtrace_log() returned", value);
-    return false;
-  }
-  static std::string show(const Handle&) { return "log"; }
-  static constexpr napi_type_tag tag{0x6d656d70726f6265, 0x6d74726163656c01};
-};
-
-template <>
-struct Out<Handle> {
-  static std::string ts() { return "object"; }
-  static napi_value write(napi_env env, const Handle& from, Arguments) {
-    const auto drop = [](napi_env, void* data, void*) { std::unique_ptr<Handle>(static_cast<Handle*>(data)); };
-    auto kept = std::make_unique<Handle>(from);
-    napi_value out = nullptr;
-    if (napi_create_external(env, kept.get(), drop, nullptr, &out) != napi_ok) return nullptr;
-    static_cast<void>(kept.release());
-    return napi_type_tag_object(env, out, &In<const Handle&>::tag) == napi_ok ? out : nullptr;
-  }
-};
 
 template <>
 struct Out<Progress> {
