@@ -20,14 +20,12 @@ export class ReplayError extends Error {
 }
 
 export class Contestant {
-  readonly allocator: AllocatorName;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
   readonly #what: string;
   #stderr = '';
 
   constructor(allocator: AllocatorName, { name, ops, slots }: Workload) {
-    this.allocator = allocator;
     this.#what = `the replay of ${name} on ${allocator}`;
     const args = [ENTRY, allocator, String(slots), String(ops.byteLength)];
     this.#child = spawn(process.execPath, args, {

@@ -17,6 +17,8 @@ import { replay, replayTelling } from './loop.js';
 
 /** Smaller blocks are never mapped apart. @see mallopt(3), M_MMAP_THRESHOLD */
 const MAPPED_FROM = 128 * 1024;
+/** More than a thread's cache of freed blocks holds, which glibc does not count as free. */
+const LISTED = 2 ** 20;
 const ONE = Uint8Array.of(1);
 
 const small = (size: number): number => Math.sign(size) * Math.min(Math.abs(size), MAPPED_FROM / 2);
@@ -26,8 +28,13 @@ const small = (size: number): number => Math.sign(size) * Math.min(Math.abs(size
  * Node has freed by now would hide what the workload needs. So would blocks of other threads' heaps that were freed here.
  */
 function ownHeap(): bigint {
-  const top = sbrk(0) - BigInt(mallinfo2().keepcost);
-  for (const size of sizesDownwards()) while (!isBetween(malloc(size), top, sbrk(0)));
+  const { keepcost, fordblks } = mallinfo2();
+  const top = sbrk(0) - BigInt(keepcost);
+  // Where the heap can't grow, no block is at its top: this ends all the same.
+  let left = fordblks + LISTED;
+  for (const size of sizesDownwards()) {
+    while (left > 0 && !isBetween(malloc(size), top, sbrk(0))) left -= size;
+  }
   return sbrk(0) - BigInt(mallinfo2().keepcost);
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace memprobe::replay {
@@ -118,13 +119,17 @@ std::vector<double> Replay::cells(uintptr_t start, size_t cell_bytes) const {
   return cells;
 }
 
-// Blocks outside the heap were written to as a whole.
+// Blocks outside the heap were written to as a whole. Allocates nothing: the heap is what is looked at.
 double Replay::resident(uintptr_t start) const {
-  const uintptr_t from = start / kPage * kPage;
-  std::vector<unsigned char> pages((reinterpret_cast<uintptr_t>(sbrk(0)) - from) / kPage + 1);
-  if (mincore(reinterpret_cast<void*>(from), (pages.size() - 1) * kPage, pages.data()) != 0) return 0;
-  const auto count = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
-  return static_cast<double>(static_cast<size_t>(count) * kPage + all_outside_);
+  std::array<unsigned char, 1024> pages{};
+  const auto top = reinterpret_cast<uintptr_t>(sbrk(0));
+  size_t count = 0;
+  for (uintptr_t at = start / kPage * kPage; at < top; at += pages.size() * kPage) {
+    const size_t part = std::min(pages.size(), (top - at + kPage - 1) / kPage);
+    if (mincore(reinterpret_cast<void*>(at), part * kPage, pages.data()) != 0) break;
+    for (size_t i = 0; i < part; i++) count += pages[i] & 1;
+  }
+  return static_cast<double>(count * kPage + all_outside_);
 }
 
 }  // namespace memprobe::replay

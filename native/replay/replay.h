@@ -1,4 +1,5 @@
-// A stream of operations (lib/compare/stream.ts) on the C library's malloc, without a step back to JavaScript.
+// A stream of operations (lib/compare/stream.ts) on the C library's malloc, without a step back to
+// JavaScript.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +43,8 @@ class Replay {
   bool has_slots_for(Operations operations) const;
   // As fast as it goes.
   void run(Operations operations);
-  // Writes to every block, as its owner would, and looks how far the heap is used, which begins at `start`; so often at
-  // what of it is resident.
+  // Writes to every block, as its owner would, and looks how far the heap is used, which begins at `start`,
+  // and so many times at what of it is resident.
   void walk(Operations operations, uintptr_t start, size_t samples);
 
   // Of all walks so far.

@@ -1,4 +1,4 @@
-// The replay as JavaScript gets it, which lib/compare/batched.ts calls.
+// The replay as JavaScript gets it, which lib/compare/glibc.ts calls.
 #include <memory>
 #include <optional>
 
@@ -35,7 +35,8 @@ struct Out<replay::Faults> {
 template <>
 struct Out<replay::Reach> {
   static std::string ts() {
-    return "{ peak: number; failed: number; faults: { minor: number; major: number }; resident: Float64Array }";
+    const std::string faults = Out<replay::Faults>::ts();
+    return "{ peak: number; failed: number; faults: " + faults + "; resident: Float64Array }";
   }
   static napi_value write(napi_env env, const replay::Reach& from, Arguments arguments) {
     Napi::Object out = Napi::Object::New(env);
@@ -59,17 +60,20 @@ struct Out<std::vector<double>> {
 
 namespace {
 
+constexpr size_t kMostSamples = 1 << 16;
+
 Result<Handle> open_replay(size_t slots) {
   if (slots > INT32_MAX) return {.failure = fail(EINVAL)};
   return {.value = std::make_shared<OpenReplay>(slots)};
 }
 
-// The operations that are in these bytes; nothing where they are not whole, or there is no slot for one of them.
+// The operations that are in these bytes; nothing where they are not whole, or one has no slot.
 std::optional<replay::Operations> operations_in(const js::Bytes& bytes, const Handle& replay) {
   using replay::Operation;
   if (bytes.length % sizeof(Operation) != 0) return {};
   if (reinterpret_cast<uintptr_t>(bytes.data) % alignof(Operation) != 0) return {};
-  const replay::Operations all(reinterpret_cast<const Operation*>(bytes.data), bytes.length / sizeof(Operation));
+  const auto* first = reinterpret_cast<const Operation*>(bytes.data);
+  const replay::Operations all(first, bytes.length / sizeof(Operation));
   if (!replay->has_slots_for(all)) return {};
   return all;
 }
@@ -83,7 +87,7 @@ int run(const Handle& replay, const js::Bytes& bytes, int rounds) {
 
 Result<replay::Reach> walk(const Handle& replay, const js::Bytes& bytes, void* start, size_t samples) {
   const auto operations = operations_in(bytes, replay);
-  if (!operations) return {.failure = fail(EINVAL)};
+  if (!operations || samples > kMostSamples) return {.failure = fail(EINVAL)};
   replay->walk(*operations, reinterpret_cast<uintptr_t>(start), samples);
   return {.value = replay->reach()};
 }
@@ -96,14 +100,18 @@ Result<std::vector<double>> cells(const Handle& replay, void* start, size_t cell
 constexpr bind::Entry table[] = {
     SHAPE(replay_open, Told, "slots", [](size_t slots) { return open_replay(slots); }),
     SHAPE(replay_run, Returned, "replay operations rounds",
-          [](const Handle& replay, const js::Bytes& bytes, int rounds) { return run(replay, bytes, rounds); }),
+          [](const Handle& replay, const js::Bytes& bytes, int rounds) {
+            return run(replay, bytes, rounds);
+          }),
     SHAPE(replay_walk, Told, "replay operations start samples",
           [](const Handle& replay, const js::Bytes& bytes, void* start, size_t samples) {
             return walk(replay, bytes, start, samples);
           }),
     SHAPE(replay_faults, Never, "", [] { return replay::faults(); }),
     SHAPE(replay_cells, Told, "replay start cellBytes",
-          [](const Handle& replay, void* start, size_t cell_bytes) { return cells(replay, start, cell_bytes); }),
+          [](const Handle& replay, void* start, size_t cell_bytes) {
+            return cells(replay, start, cell_bytes);
+          }),
 };
 
 }  // namespace
