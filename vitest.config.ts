@@ -8,7 +8,8 @@ export default defineConfig({
     setupFiles: process.env.MEMPROBE_SANITIZED === undefined ? [] : ['test/helpers/sanitized.ts'],
     // Native code in worker threads of the runner would share one process: a crash must fail one file, not the run.
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // No test says how fast something is; a loaded machine may take its time.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -46,7 +46,7 @@ const PRELUDE = `
 
 function launch(
   code: string,
-  { node = process.execPath, args = [], uid, before = ':', bare = false, timeout = 25_000 }: Options,
+  { node = process.execPath, args = [], uid, before = ':', bare = false, timeout = 100_000 }: Options,
 ): ChildProcess {
   const command = ['-c', `${before}; exec "$@"`, 'sh', node, ...args, '-e', (bare ? '' : PRELUDE) + code];
   const env = { ...process.env, ADDON: addonPath, NODE_OPTIONS: '' };
