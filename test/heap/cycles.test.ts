@@ -30,18 +30,20 @@ it('10,000 times attached and closed leaves no mapping, no descriptor and no vie
       heap.close();
       return view.length;
     };
-    for (let i = 0; i < 500; i++) cycle();
-    const before = await settle();
     let viewed = 0;
-    for (let i = 0; i < 10000; i++) viewed += cycle();
-    const after = await settle();
+    const round = async () => { for (let i = 0; i < 2500; i++) viewed += cycle(); return settle(); };
+    // What V8 and malloc keep for good of so many that wait for the garbage collector is there after two.
+    await round();
+    const before = await round();
+    for (let i = 0; i < 3; i++) await round();
+    const after = await round();
     console.log(JSON.stringify({ before, after, viewed }));`,
   );
   const { before, after, viewed } = JSON.parse(output);
   expect(viewed).toBe(0);
   expect([after.fds, after.mappings]).toEqual([before.fds, 0]);
   expect(after.address - before.address).toBeLessThan(300_000); // KiB; a heap left behind is 4 GiB
-  expect(after.memory - before.memory).toBeLessThan(3e6);
+  expect(after.memory - before.memory).toBeLessThan(1.5e6);
 });
 
 it('100 heaps at once, in files, are apart from each other', () => {
