@@ -11,7 +11,7 @@ import type { Workload } from '../../../lib/compare/stream.js';
 const PAIRS = 1_500_000;
 /** Turns before the measured ones, for V8's compiler. */
 const WARM_UP = 2;
-/** A contender whose first replay takes longer is left out of the workload. */
+/** Milliseconds: a contender whose first replay takes longer, or whose turns would, is left out of the workload. */
 const PATIENCE = 10_000;
 const REPLAY = fileURLToPath(new URL('replay.mjs', import.meta.url));
 
@@ -50,12 +50,16 @@ export class Contender {
     return value;
   }
 
-  /** The highest byte used in the first replay; undefined, and the process ended, where that takes too long. */
-  async peak(): Promise<number | undefined> {
+  /** The highest byte used in the first replay; undefined, and the process ended, where `repeat` of them take too long. */
+  async peak(repeat = 1): Promise<number | undefined> {
     await this.read();
+    const start = performance.now();
     const timer = setTimeout(() => this.#child.kill(), PATIENCE);
     try {
-      return Number(await this.read());
+      const peak = Number(await this.read());
+      if ((performance.now() - start) * repeat < 3 * PATIENCE) return peak;
+      this.#child.kill();
+      return undefined;
     } catch (error) {
       if (this.#child.killed) return undefined;
       throw error;
@@ -79,6 +83,9 @@ export const median = (values: number[]): number =>
 export const geomean = (values: number[]): number =>
   Math.exp(values.reduce((sum, x) => sum + Math.log(x), 0) / values.length);
 
+/** Replays in a turn. */
+const turn = ({ pairs }: Workload): number => Math.max(1, Math.round(PAIRS / pairs));
+
 /** Each contender's turns, nanoseconds a pair. */
 async function race(
   contenders: Contender[],
@@ -86,7 +93,7 @@ async function race(
   rounds: number,
 ): Promise<Map<string, number[]>> {
   const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  const repeat = Math.max(1, Math.round(PAIRS / workload.pairs));
+  const repeat = turn(workload);
   for (let round = -WARM_UP; round < rounds; round++) {
     for (const contender of contenders) {
       const ns = Number(await contender.ask(String(repeat))) / repeat / workload.pairs;
@@ -113,7 +120,7 @@ export async function measure(
   ];
   try {
     const peaks = new Map<string, number | undefined>();
-    for (const contender of all) peaks.set(contender.name, await contender.peak());
+    for (const contender of all) peaks.set(contender.name, await contender.peak(turn(workload)));
     const racing = all.filter(({ name }) => peaks.get(name) !== undefined);
     const times = await race(racing, workload, rounds);
     return all
