@@ -88,6 +88,7 @@ export interface Libc {
   readonly mapping_view: (held: unknown, offset: number, length: number) => ArrayBuffer;
   readonly mapping_resize: (held: unknown, length: number) => Address;
   readonly mapping_close: (held: unknown) => void;
+  readonly duplicate_file: (fd: number) => number;
   readonly lock_file: (fd: number) => void;
   readonly allocate_file: (fd: number, offset: number, length: number) => void;
   readonly replay_open: (slots: number) => object;

@@ -1,15 +1,7 @@
 /** Opening heaps: files are looked at before anything is mapped, locked before anything is written. */
 import { randomInt } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { openDescriptor } from '../descriptor.js';
 import { native } from '../native.js';
 import { Mapping } from '../mapping/mapping.js';
 import { parseMaps } from '../procfs/maps.js';
@@ -62,12 +54,12 @@ export function createIn(fd: number, path: string, limit: number, name: string, 
 
 export function create(path: string, limit: number, name: string): Region {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK;
-  return createIn(openSync(path, flags, 0o600), path, limit, name, 0n);
+  return createIn(openDescriptor(path, flags, 0o600), path, limit, name, 0n);
 }
 
 export function attach(path: string, mode: HeapMode): Region {
   const access = mode === 'write' ? constants.O_RDWR : constants.O_RDONLY;
-  return attachTo(openSync(path, access | constants.O_NONBLOCK), path, mode, 'recorded');
+  return attachTo(openDescriptor(path, access | constants.O_NONBLOCK), path, mode, 'recorded');
 }
 
 /** The heap in the file `fd`, which is taken over. */
@@ -107,7 +99,7 @@ function checkLength(fd: number, path: string, { arenaAt, limit }: Facts, mode: 
 
 /** A private copy of a heap file whose header can be read, whatever else is wrong; what is missing of it is zeroes. */
 export function attachDamaged(path: string): Region {
-  return withFile(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), (fd) => {
+  return withFile(openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK), (fd) => {
     const { facts, length } = look(fd, path);
     const bytes = facts.arenaAt + facts.limit;
     const mapping = mapped(fd, { path, access: 'private' }, bytes, facts.base, 'anywhere');

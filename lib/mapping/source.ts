@@ -1,5 +1,6 @@
 /** Where a Mapping's memory comes from: made, or taken over from another holder. */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, type PathLike } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, type PathLike } from 'node:fs';
+import { openDescriptor } from '../descriptor.js';
 import type { Address } from '../address.js';
 import { native } from '../native.js';
 import { integer, outOfRange, wrongType } from './errors.js';
@@ -126,9 +127,9 @@ export function file(path: PathLike, options: FileOptions): Source {
 }
 
 function open(path: PathLike, access: Access, create: boolean | number): number {
-  if (access !== 'write') return openSync(path, 'r');
+  if (access !== 'write') return openDescriptor(path, constants.O_RDONLY);
   const flags = constants.O_RDWR | (create === false ? 0 : constants.O_CREAT);
-  return openSync(path, flags, typeof create === 'number' ? create : 0o600);
+  return openDescriptor(path, flags, typeof create === 'number' ? create : 0o600);
 }
 
 /** The length to map; grows the file where it may. */

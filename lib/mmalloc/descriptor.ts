@@ -1,5 +1,6 @@
 /** Descriptors: which heap a call means, and what went wrong there last. */
-import { readlinkSync, openSync, constants as flags, fstatSync } from 'node:fs';
+import { readlinkSync, constants as flags, fstatSync } from 'node:fs';
+import { openDescriptor } from '../descriptor.js';
 import { constants } from 'node:os';
 import type { Address } from '../address.js';
 import { codeOf, integer, wrongType } from '../heap/errors.js';
@@ -62,7 +63,7 @@ export function attach(fd: number, base: Address, options: AttachOptions): Heap 
   if (!isOpen(fd)) return Heap.over(open.inMemory(limit, '', base), 'write', 'memory');
   const path = readlinkSync(`/proc/self/fd/${fd}`);
   // A description of our own: its lock, and its end, are the heap's.
-  const own = openSync(`/proc/self/fd/${fd}`, flags.O_RDWR | flags.O_NONBLOCK);
+  const own = openDescriptor(`/proc/self/fd/${fd}`, flags.O_RDWR | flags.O_NONBLOCK);
   const region =
     fstatSync(own).size === 0 && fstatSync(own).isFile()
       ? open.createIn(own, path, limit, '', base)

@@ -8,6 +8,9 @@ namespace memprobe {
 namespace {
 
 constexpr bind::Entry table[] = {
+    // A descriptor that Node knows nothing of: those that a worker opened with node:fs it closes when it ends, also if
+    // the number is somebody else's by then.
+    SHAPE(duplicate_file, ValueOrMinusOne, "fd", [](int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }),
     // Of the open file description: it ends with the last descriptor, at the latest with the process.
     SHAPE(lock_file, MinusOne, "fd", [](int fd) { return flock(fd, LOCK_EX | LOCK_NB); }),
     // Disk blocks for the range, and the file as long as that: what is written there later can't fail for want of space.
