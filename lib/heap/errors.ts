@@ -1,5 +1,6 @@
 /** The one place that makes the errors of heaps in files; what the allocator finds comes as its HeapError. */
 import { inspect } from 'node:util';
+import { outOfRange, wrongType } from '../arguments.js';
 
 export type HeapFileErrorCode =
   | 'ERR_MEMPROBE_BAD_HEAP' // the file is none of ours, of another version, machine or length
@@ -61,31 +62,8 @@ export const readOnly = (): HeapFileError =>
 export const badPointer = (ptr: unknown): HeapFileError =>
   new HeapFileError('ERR_MEMPROBE_BAD_POINTER', `${inspect(ptr)} is no live block of this heap`);
 
-export function wrongType(name: string, expected: string, got: unknown): TypeError {
-  const error = new TypeError(`The "${name}" argument must be ${expected}. Received ${inspect(got)}`);
-  return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
-}
-
-export function outOfRange(name: string, expected: string, got: unknown): RangeError {
-  const error = new RangeError(
-    `The value of "${name}" is out of range. It must be ${expected}. Received ${inspect(got)}`,
-  );
-  return Object.assign(error, { code: 'ERR_OUT_OF_RANGE' });
-}
-
-/** `value`, if it is an integer from `low` to `high`. */
-export function integer(name: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw outOfRange(name, `an integer from ${low} to ${high}`, value);
-}
-
 export function text(name: string, value: unknown, most: number): string {
   if (typeof value !== 'string') throw wrongType(name, 'of type string', value);
   if (Buffer.byteLength(value) <= most && !value.includes('\0')) return value;
   throw outOfRange(name, `at most ${most} bytes without NUL`, value);
 }
-
-/** The code of a system error, if it is one. */
-export const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;

@@ -3,16 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { Allocator, HeapBlock, HeapInfo } from '../allocator/interface.js';
 import { FIRST } from '../allocator/layout.js';
 import { TsAllocator } from '../allocator/ts_allocator.js';
-import {
-  badPointer,
-  closed,
-  corruptFile,
-  HeapFileError,
-  integer,
-  readOnly,
-  text,
-  wrongType,
-} from './errors.js';
+import { integer, wrongType } from '../arguments.js';
+import { badPointer, closed, corruptFile, HeapFileError, readOnly, text } from './errors.js';
 import { DIRTY, MOVE_FROM, MOVE_TO, NAME_BYTES, PENDING, SEAL, seal, WRITER } from './header.js';
 import { clearLive, isLive, setLive } from './live.js';
 import * as open from './open.js';

@@ -5,7 +5,8 @@ import { openDescriptor } from '../descriptor.js';
 import { native } from '../native.js';
 import { Mapping } from '../mapping/mapping.js';
 import { parseMaps } from '../procfs/maps.js';
-import { badHeap, codeOf, HeapBusyError, HeapFileError } from './errors.js';
+import { codeOf } from '../procfs/errors.js';
+import { badHeap, HeapBusyError, HeapFileError } from './errors.js';
 import { decode, encode, type Facts, HEADER_BYTES, LENGTH, plan, WRITER } from './header.js';
 import { Region } from './region.js';
 

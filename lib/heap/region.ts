@@ -4,7 +4,7 @@ import { ftruncateSync, writeSync } from 'node:fs';
 import type { Room } from '../allocator/backing.js';
 import type { Mapping } from '../mapping/mapping.js';
 import { native } from '../native.js';
-import { codeOf } from './errors.js';
+import { codeOf } from '../procfs/errors.js';
 import { type Facts, HEADER_BYTES, lengthOf, setLength } from './header.js';
 
 /** What lies under the arena: a file that grows with it, memory of its own, or a file that only others change. */

@@ -1,5 +1,4 @@
 /** The one place that makes the errors of `Mapping`; what the kernel refuses comes as Node system errors from below. */
-import { inspect } from 'node:util';
 
 type Code = 'ERR_MEMPROBE_CLOSED' | 'ERR_MEMPROBE_FAULTED' | 'ERR_MEMPROBE_READ_ONLY';
 
@@ -29,22 +28,3 @@ export const readOnly = (path: string | undefined): MappingError =>
     'ERR_MEMPROBE_READ_ONLY',
     `${path ?? 'this mapping'} is mapped with access 'read'; 'write' changes the file, 'private' a copy`,
   );
-
-export function wrongType(name: string, expected: string, got: unknown): TypeError {
-  const error = new TypeError(`The "${name}" argument must be ${expected}. Received ${inspect(got)}`);
-  return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
-}
-
-export function outOfRange(name: string, expected: string, got: unknown): RangeError {
-  const error = new RangeError(
-    `The value of "${name}" is out of range. It must be ${expected}. Received ${inspect(got)}`,
-  );
-  return Object.assign(error, { code: 'ERR_OUT_OF_RANGE' });
-}
-
-/** `value`, if it is an integer from `low` to `high`. */
-export function integer(name: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw outOfRange(name, `an integer from ${low} to ${high}`, value);
-}

@@ -1,7 +1,8 @@
 import { ftruncateSync, type PathLike } from 'node:fs';
 import type { Address } from '../address.js';
 import { native } from '../native.js';
-import { closed, faulted, integer, outOfRange, readOnly, wrongType } from './errors.js';
+import { integer, outOfRange, wrongType } from '../arguments.js';
+import { closed, faulted, readOnly } from './errors.js';
 import * as leaks from './leaks.js';
 import * as source from './source.js';
 import type { About, Access, AnonymousOptions, FileOptions, MappingHandle, Source } from './source.js';

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, type PathLike } from 'n
 import { openDescriptor } from '../descriptor.js';
 import type { Address } from '../address.js';
 import { native } from '../native.js';
-import { integer, outOfRange, wrongType } from './errors.js';
+import { integer, outOfRange, wrongType } from '../arguments.js';
 
 const { libc, constants: c } = native;
 

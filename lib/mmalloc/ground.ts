@@ -3,7 +3,7 @@ import type { Address } from '../address.js';
 import { noMemory } from '../allocator/errors.js';
 import { GUARDED } from '../heap/header.js';
 import type { Heap } from '../heap/heap.js';
-import { outOfRange } from '../heap/errors.js';
+import { outOfRange } from '../arguments.js';
 
 /** struct mstats of GNU mmalloc. */
 export interface Mstats {

@@ -5,7 +5,7 @@
  * default heap, at the process's break. Failures throw, as everywhere in memprobe, and leave their errno for mmalloc_errno.
  */
 import { type Address, NULL } from '../address.js';
-import { integer, wrongType } from '../heap/errors.js';
+import { integer, wrongType } from '../arguments.js';
 import { KEY_COUNT, KEYS, plan } from '../heap/header.js';
 import { likelyFree } from '../heap/open.js';
 import { getpagesize } from '../libc/page.js';

@@ -36,7 +36,7 @@ export async function parseMtrace(source: LogSource, options: ParseOptions = {})
 
 /**
  * `parseMtrace` for a file. A plain one is read by the addon, on the thread pool and several times faster; its memory is
- * 24 bytes for each block, and some 600 for each 2 KiB of the program's memory that has any. Throws what open(2) and
+ * 24 bytes for each block, and some 600 for each 2 KiB of the program's memory with a block. Throws what open(2) and
  * read(2) say, as Node's system errors.
  */
 export async function readMtrace(path: string, options: ParseOptions = {}): Promise<Trace> {

@@ -55,23 +55,23 @@ const fill = (heap: Heap, ptr: number, tag: number): void => void (ptr !== 0 && 
 
 function choose(heap: Heap, { blocks, roots }: Held, next: (below: number) => number): Operation {
   const pointers = [...blocks.keys()].filter((ptr) => ![...roots.values()].includes(ptr));
-  const any = pointers[next(pointers.length)] ?? 0;
+  const chosen = pointers[next(pointers.length)] ?? 0;
   const size = next(next(4) === 0 ? 9000 : 120);
   const alignment = 64 << next(4);
   const root = `root ${next(5)}`;
   const roll = next(12);
-  if (roll < 4 || any === 0) return { name: `malloc ${size}`, run: () => void heap.malloc(size) };
+  if (roll < 4 || chosen === 0) return { name: `malloc ${size}`, run: () => void heap.malloc(size) };
   if (roll === 4) return { name: `memalign ${size}`, run: () => void heap.memalign(alignment, size) };
-  if (roll < 7) return { name: `free ${any}`, run: () => heap.free(any) };
+  if (roll < 7) return { name: `free ${chosen}`, run: () => heap.free(chosen) };
   if (roll < 10) {
-    const kept = Math.min(size, blocks.get(any)?.length ?? 0);
+    const kept = Math.min(size, blocks.get(chosen)?.length ?? 0);
     return {
-      name: `realloc ${any} ${size}`,
-      run: () => void heap.realloc(any, size + 1),
-      resized: { from: any, kept },
+      name: `realloc ${chosen} ${size}`,
+      run: () => void heap.realloc(chosen, size + 1),
+      resized: { from: chosen, kept },
     };
   }
-  if (roll === 10) return { name: `set ${root}`, run: () => heap.roots.set(root, any) };
+  if (roll === 10) return { name: `set ${root}`, run: () => heap.roots.set(root, chosen) };
   return { name: `delete ${root}`, run: () => void heap.roots.delete(root) };
 }
 
