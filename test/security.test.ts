@@ -18,14 +18,12 @@ import { native } from '../lib/native.js';
 import { findMallocDebug } from '../lib/malloc_debug.js';
 import { IDLE, ports, startNode } from './attach/helpers.js';
 import { isRoot, underSanitizer } from './helpers/child.js';
-import { collectText, type Text } from './helpers/command.js';
-import { CLI, runNode } from './libc/preloaded.js';
+import { memprobe } from './helpers/command.js';
+import { runNode } from './libc/preloaded.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-security-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const memprobe = (args: string[], options: { uid?: number; env?: NodeJS.ProcessEnv } = {}): Promise<Text> =>
-  collectText(process.execPath, [CLI, ...args], { ...options, env: { ...process.env, ...options.env } });
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
 describe('an inspector that attach opens', () => {

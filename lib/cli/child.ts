@@ -1,5 +1,5 @@
 /** `memprobe explain -- node app.js`: starts the program, explains it once, and lets it go on or end as it would have. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,10 +10,10 @@ import type { Insider } from '../explain/insider.js';
 import type { Explanation } from '../explain/schema.js';
 import { noteOfDescendants } from './descendants.js';
 import { endLike } from './ending.js';
-import { CliError, describeError } from './errors.js';
+import { CliError } from './errors.js';
 import type { ExplainFlags } from './flags.js';
 import { Host } from './host.js';
-import { hasEnded } from './run.js';
+import { hasEnded, type Program, startProgram } from './program.js';
 
 type Print = (explanation: Explanation, flags: ExplainFlags) => void;
 
@@ -33,44 +33,43 @@ export async function explainChild(words: string[], flags: ExplainFlags, print: 
 }
 
 async function run(words: string[], flags: ExplainFlags, host: Host, print: Print): Promise<ChildProcess> {
-  const child = await start(words, host.directory, flags);
+  const interrupt = new AbortController();
+  const { child, release } = await start(words, host.directory, flags, () => interrupt.abort());
   const ended = once(child, 'exit');
-  const signals = passSignals(child);
-  await Promise.race([
-    sleep(flags.after * 1000, undefined, { ref: false }),
-    host.ending,
-    signals.interrupted,
-    ended,
-  ]);
+  const interrupted = once(interrupt.signal, 'abort');
+  const due = sleep(flags.after * 1000, undefined, { ref: false });
+  await Promise.race([due, host.ending, interrupted, ended]);
   await look(child, host, flags, print);
   host.release();
   await ended;
-  signals.stop();
+  release();
   return child;
 }
 
-/** A Node program gets --import memprobe/register; any other is only looked at from outside. */
+/**
+ * A Node program gets --import memprobe/register; any other is only looked at from outside. A signal that came to the
+ * command alone is passed on once the program was looked at.
+ */
 async function start(
   [command = '', ...args]: string[],
   directory: string,
   { json = false }: ExplainFlags,
-): Promise<ChildProcess> {
+  interrupt: () => void,
+): Promise<Program> {
   const register = new URL('../register.js', import.meta.url).href;
   const node = /^node(js)?$/.test(basename(command)) || command === process.execPath;
-  const child = spawn(command, node ? ['--import', register, ...args] : args, {
+  return startProgram([command, ...(node ? ['--import', register, ...args] : args)], {
     // With --json our standard output is the JSON's alone.
     stdio: ['inherit', json ? 2 : 'inherit', 'inherit'],
     env: { ...process.env, [CHANNEL]: directory },
+    signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
+    onSignal: (child, signal, shared) => {
+      setTimeout(() => {
+        interrupt();
+        if (!shared) setTimeout(() => child.kill(signal), GRACE);
+      }, GRACE);
+    },
   });
-  try {
-    await once(child, 'spawn');
-  } catch (error) {
-    throw new CliError(
-      'ERR_MEMPROBE_NOT_STARTED',
-      `${command} could not be started: ${describeError(error)}`,
-    );
-  }
-  return child;
 }
 
 async function look(child: ChildProcess, host: Host, flags: ExplainFlags, print: Print): Promise<void> {
@@ -103,31 +102,3 @@ const NOTHING_ELSE = {
   owned: async () => [],
   trim: () => Promise.reject(new CliError('ERR_MEMPROBE_USAGE', 'a started program is not trimmed')),
 };
-
-/**
- * A terminal sends Ctrl-C to the program too, so it is not sent again; a signal that came to the command alone is passed
- * on once the program was looked at.
- */
-function passSignals(child: ChildProcess): {
-  interrupted: Promise<void>;
-  stop: () => void;
-} {
-  const handlers: [NodeJS.Signals, () => void][] = [];
-  const interrupted = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      const shared = signal !== 'SIGTERM' && process.stdin.isTTY === true;
-      const handler = () => {
-        setTimeout(() => {
-          resolve();
-          if (!shared) setTimeout(() => child.kill(signal), GRACE);
-        }, GRACE);
-      };
-      process.on(signal, handler);
-      handlers.push([signal, handler]);
-    }
-  });
-  const stop = () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
-  return { interrupted, stop };
-}

@@ -1,10 +1,9 @@
 /** `memprobe run --malloc-debug [--mcheck] -- node app.js`: starts a program with glibc's malloc debugging on. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Command } from 'commander';
 import { mallocDebugEnvironment } from '../malloc_debug.js';
 import { type Ending, endLike } from './ending.js';
-import { CliError, describeError } from './errors.js';
+import { hasEnded, startProgram } from './program.js';
 
 interface RunFlags {
   mallocDebug?: boolean;
@@ -48,47 +47,24 @@ async function run(words: string[], flags: RunFlags, command: Command): Promise<
   endLike(await runProgram(words, environment));
 }
 
+const PASSED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'];
+
 /**
  * Runs a program with this terminal until it ends; `output` may lead its standard output to another descriptor. Signals
- * sent to the command are passed on to it.
+ * sent to the command are passed on to it: the command outlives them all, and ends when, and as, the program does.
  */
 export async function runProgram(
-  [command = '', ...args]: readonly string[],
+  words: readonly string[],
   env: NodeJS.ProcessEnv,
   output: 'inherit' | number = 'inherit',
 ): Promise<Ending> {
-  const child = spawn(command, args, { stdio: ['inherit', output, 'inherit'], env });
-  const stop = passSignals(child);
-  try {
-    await once(child, 'spawn');
-    if (!hasEnded(child)) await once(child, 'exit');
-  } catch (error) {
-    throw new CliError(
-      'ERR_MEMPROBE_NOT_STARTED',
-      `${command} could not be started: ${describeError(error)}`,
-    );
-  } finally {
-    stop();
-  }
-  return { code: child.exitCode, signal: child.signalCode };
-}
-
-export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
-
-/** What a terminal sends to the whole group at once, so that the program has it already. */
-const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
-const PASSED: readonly NodeJS.Signals[] = [...FROM_TERMINAL, 'SIGTERM', 'SIGUSR1', 'SIGUSR2'];
-
-/** The command itself outlives them all: it ends when, and as, the program does. */
-function passSignals(child: ChildProcess): () => void {
-  const handlers = PASSED.map((signal): [NodeJS.Signals, () => void] => {
-    const shared = process.stdin.isTTY === true && FROM_TERMINAL.includes(signal);
-    return [signal, () => void (shared || child.kill(signal))];
+  const { child, release } = await startProgram(words, {
+    env,
+    stdio: ['inherit', output, 'inherit'],
+    signals: PASSED,
+    onSignal: (program, signal, shared) => void (shared || program.kill(signal)),
   });
-  for (const [signal, handler] of handlers) process.on(signal, handler);
-  return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
+  if (!hasEnded(child)) await once(child, 'exit');
+  release();
+  return { code: child.exitCode, signal: child.signalCode };
 }

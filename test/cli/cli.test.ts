@@ -4,45 +4,15 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { start, startNode } from '../explain/processes.js';
+import { CLI, type CommandOptions, memprobe as command } from '../helpers/command.js';
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-test-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-interface Result {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-interface Options {
-  uid?: number;
-  env?: NodeJS.ProcessEnv;
-  /** Sends this signal when the output holds that text. */
-  kill?: [signal: NodeJS.Signals, when: string];
-}
-
-function memprobe(args: string[], { env = {}, kill, uid }: Options = {}): Promise<Result> {
-  const child = spawn(process.execPath, [CLI, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TMPDIR: directory, ...env },
-    ...(uid !== undefined && { uid }),
-  });
-  const result = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      result[name] += text;
-      if (kill && result[name].includes(kill[1])) child.kill(kill[0]);
-    });
-  }
-  return new Promise((resolve) =>
-    child.once('close', (code, signal) => resolve({ code, signal, ...result })),
-  );
-}
+const memprobe = (args: string[], { env, ...options }: CommandOptions = {}) =>
+  command(args, { env: { TMPDIR: directory, ...env }, ...options });
 
 function sumOf(json: string): [sum: number, rss: number] {
   const { categories, rss }: { categories: { bytes: number }[]; rss: number } = JSON.parse(json);

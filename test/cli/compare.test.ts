@@ -1,40 +1,25 @@
 /** `memprobe compare` as it is installed. */
-import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { underSanitizer } from '../helpers/child.js';
+import { type CommandOptions, memprobe } from '../helpers/command.js';
 import { makeDirectory } from '../mtrace/support.js';
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const SQLITE = fileURLToPath(new URL('../fixtures/traces/sqlite3.mt.gz', import.meta.url));
 const directory = makeDirectory();
 afterAll(directory.remove);
 
-interface Result {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-function compare(args: string[], env: NodeJS.ProcessEnv = {}, started?: (pid: number) => void) {
-  const child = spawn(process.execPath, [CLI, 'compare', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TMPDIR: directory.path, COLUMNS: undefined, ...env },
+const compare = (args: string[], { env, ...options }: CommandOptions = {}) =>
+  memprobe(['compare', ...args], {
+    env: { TMPDIR: directory.path, COLUMNS: undefined, ...env },
+    ...options,
   });
-  const result = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => (result[name] += text));
-  if (child.pid !== undefined) started?.(child.pid);
-  return new Promise<Result>((resolve) =>
-    child.once('close', (code, signal) => resolve({ code, signal, ...result })),
-  );
-}
 
-const childrenOf = (pid: number): string =>
+const childrenOf = ({ pid }: ChildProcess): string =>
   existsSync(`/proc/${pid}/task/${pid}/children`)
     ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
     : '';
@@ -42,7 +27,9 @@ const childrenOf = (pid: number): string =>
 describe.skipIf(underSanitizer)('memprobe compare', () => {
   test('replays a log with pictures and a page of charts, and its verdict comes first', async () => {
     const html = join(directory.path, 'page.html');
-    const { code, stdout, stderr } = await compare([SQLITE, '--picture', '--html', html], { NO_COLOR: '1' });
+    const { code, stdout, stderr } = await compare([SQLITE, '--picture', '--html', html], {
+      env: { NO_COLOR: '1' },
+    });
     expect([code, stderr]).toEqual([0, `memprobe: the charts are in ${html}\n`]);
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^memprobe's malloc in TypeScript /);
@@ -83,14 +70,15 @@ describe.skipIf(underSanitizer)('memprobe compare', () => {
   test('Ctrl-C ends it by that signal, and leaves no process and no file', async () => {
     const before = readdirSync(directory.path);
     let children: string[] = [];
-    const result = await compare(['--workload', '500k'], {}, (pid) => {
+    const onStart = (child: ChildProcess) => {
       const timer = setInterval(() => {
-        children = childrenOf(pid).split(' ');
+        children = childrenOf(child).split(' ');
         if (children.length < 3) return;
         clearInterval(timer);
-        process.kill(pid, 'SIGINT');
+        child.kill('SIGINT');
       }, 20);
-    });
+    };
+    const result = await compare(['--workload', '500k'], { onStart });
     expect([result.code, result.signal, result.stdout]).toEqual([null, 'SIGINT', '']);
     expect(result.stderr).toBe('memprobe: interrupted: the replays were ended\n');
     expect(children.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
@@ -138,7 +126,7 @@ describe('memprobe compare refuses', () => {
 
   test('to go on where the addon is not there, and says why', async () => {
     const { code, stdout, stderr } = await compare(['--workload', 'LIFO'], {
-      MEMPROBE_ADDON: '/nowhere/memprobe.node',
+      env: { MEMPROBE_ADDON: '/nowhere/memprobe.node' },
     });
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/ERR_MEMPROBE_UNSUPPORTED/);

@@ -6,16 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Check, Diagnosis } from '../../lib/index.js';
 import { isRoot } from '../helpers/child.js';
 import { callNumber, compileSeccomp } from '../helpers/seccomp.js';
-import { CLI } from '../libc/preloaded.js';
-import { collectText, type Text } from '../helpers/command.js';
+import { CLI, collectText, type Ended, memprobe } from '../helpers/command.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-doctor-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const doctor = (args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Text> =>
-  collectText(process.execPath, [CLI, 'doctor', ...args], { env: { ...process.env, ...env } });
+const doctor = (args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> =>
+  memprobe(['doctor', ...args], { env });
 
-const checkOf = ({ stdout }: Text, id: string): Check | undefined => {
+const checkOf = ({ stdout }: Ended, id: string): Check | undefined => {
   const { checks }: Diagnosis = JSON.parse(stdout);
   return checks.find((check) => check.id === id);
 };
@@ -52,8 +51,8 @@ describe('memprobe doctor', () => {
 
   test('a user without rights sees the limit on locked memory', async (context) => {
     if (!isRoot) context.skip('only root can become someone else');
-    const { stdout } = await collectText(process.execPath, [CLI, 'doctor', '--json'], { uid: 65534 });
-    const { found, values } = checkOf({ code: 0, stdout, stderr: '' }, 'limit.memlock') ?? {};
+    const result = await memprobe(['doctor', '--json'], { uid: 65534 });
+    const { found, values } = checkOf(result, 'limit.memlock') ?? {};
     expect([values?.exempt, found]).toEqual([false, expect.stringMatching(/RLIMIT_MEMLOCK|no limit/)]);
   });
 
@@ -75,7 +74,7 @@ describe('under a seccomp filter', () => {
   const numbers = (names: string[]): string => names.map((name) => callNumber(directory, name)).join(',');
   beforeAll(() => void (seccomp = compileSeccomp(directory)));
 
-  const filtered = (action: number, calls: string[], args: string[] = ['--json']): Promise<Text> =>
+  const filtered = (action: number, calls: string[], args: string[] = ['--json']): Promise<Ended> =>
     collectText(seccomp, [String(action), numbers(calls), process.execPath, CLI, 'doctor', ...args]);
 
   test('calls that it refuses are not taken for missing ones, and the text tells them once', async () => {

@@ -2,15 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Heap } from '../../lib/heap/index.js';
-import { collectText } from '../helpers/command.js';
-import { doctored, kill, owned, root, scratch, waiting } from '../heap/support.js';
+import { memprobe } from '../helpers/command.js';
+import { doctored, kill, owned, scratch, waiting } from '../heap/support.js';
 
 const ARENA = 4096 + 16384; // of a heap with a limit of a MiB
 
-const memprobe = (...args: string[]) =>
-  collectText(process.execPath, [`${root}dist/cli/main.js`, 'heap', ...args], {
-    env: { ...process.env, NO_COLOR: '1', COLUMNS: '80' },
-  });
+const show = (...args: string[]) => memprobe(['heap', ...args], { env: { NO_COLOR: '1', COLUMNS: '80' } });
 
 /** A heap with a root for each of its ten blocks, every byte of which is its number. */
 function made(): { path: string; pointers: number[] } {
@@ -29,7 +26,7 @@ function made(): { path: string; pointers: number[] } {
 it('shows header, roots, figures and a picture of a whole heap, in 80 columns, and leaves it as it is', async () => {
   const { path, pointers } = made();
   const before = readFileSync(path);
-  const { code, stdout } = await memprobe(path);
+  const { code, stdout } = await show(path);
   expect(code).toBe(0);
   expect(stdout).toContain("heap 'ten'");
   expect(stdout).toContain('Closed well, and it is whole');
@@ -42,7 +39,7 @@ it('shows header, roots, figures and a picture of a whole heap, in 80 columns, a
         .map((line) => line.length),
     ),
   ).toBeLessThanOrEqual(80);
-  const json: unknown = JSON.parse((await memprobe(path, '--json')).stdout);
+  const json: unknown = JSON.parse((await show(path, '--json')).stdout);
   expect(json).toMatchObject({
     state: 'closed',
     header: { name: 'ten', limit: 2 ** 20 },
@@ -57,11 +54,11 @@ it('tells a heap that is being written from one whose writer was killed', async 
     path,
     "const heap = Heap.create(path); heap.roots.set('it', heap.malloc(100));",
   );
-  const busy = await memprobe(path);
+  const busy = await show(path);
   expect(busy.code).toBe(0);
   expect(busy.stdout).toContain(`Process ${child.pid} has it open for writing`);
   await kill(child);
-  const crashed = await memprobe(path);
+  const crashed = await show(path);
   expect(crashed.code).toBe(0);
   expect(crashed.stdout.replace(/\s+/g, ' ')).toContain(
     'did not close it; with what the next one will repair, and it is whole',
@@ -71,13 +68,13 @@ it('tells a heap that is being written from one whose writer was killed', async 
 it('what is no heap is an error, and what is damaged says how to save it', async () => {
   const path = scratch();
   writeFileSync(path, 'text');
-  expect(await memprobe(path)).toMatchObject({
+  expect(await show(path)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('is no heap of memprobe'),
   });
   const heap = made();
   doctored(heap.path, (bytes) => void (bytes[ARENA + 8]! ^= 1));
-  expect(await memprobe(heap.path)).toMatchObject({ code: 1, stderr: expect.stringContaining('--salvage') });
+  expect(await show(heap.path)).toMatchObject({ code: 1, stderr: expect.stringContaining('--salvage') });
 });
 
 it.each<[string, (bytes: Buffer, pointers: number[]) => Buffer | void, number]>([
@@ -97,7 +94,7 @@ it.each<[string, (bytes: Buffer, pointers: number[]) => Buffer | void, number]>(
   const { path, pointers } = made();
   doctored(path, (bytes) => damage(bytes, pointers));
   const before = readFileSync(path);
-  const { code, stdout, stderr } = await memprobe(path, '--salvage', `${path}.saved`);
+  const { code, stdout, stderr } = await show(path, '--salvage', `${path}.saved`);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toContain('blocks');
   const saved = owned(Heap.attach(`${path}.saved`));
@@ -112,7 +109,7 @@ it.each<[string, (bytes: Buffer, pointers: number[]) => Buffer | void, number]>(
     least,
   );
   expect(Buffer.compare(readFileSync(path), before)).toBe(0);
-  expect(await memprobe(path, '--salvage', `${path}.saved`)).toMatchObject({
+  expect(await show(path, '--salvage', `${path}.saved`)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('EEXIST'),
   });

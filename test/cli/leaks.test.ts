@@ -5,37 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
+import { type CommandOptions, memprobe } from '../helpers/command.js';
 import { DEBUG_LIBRARY, makeDirectory, unless } from '../mtrace/support.js';
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const FIXTURE = fileURLToPath(new URL('../fixtures/mtrace/perl.mt.gz', import.meta.url));
 const directory = makeDirectory();
 afterAll(directory.remove);
 
-interface Result {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-function leaks(
-  args: string[],
-  env: NodeJS.ProcessEnv = {},
-  input?: (child: ReturnType<typeof spawn>) => void,
-) {
-  const child = spawn(process.execPath, [CLI, 'leaks', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TMPDIR: directory.path, ...env },
-  });
-  const result = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => (result[name] += text));
-  input?.(child);
-  return new Promise<Result>((resolve) =>
-    child.once('close', (code, signal) => resolve({ code, signal, ...result })),
-  );
-}
+const leaks = (args: string[], { env, ...options }: CommandOptions = {}) =>
+  memprobe(['leaks', ...args], { env: { TMPDIR: directory.path, ...env }, ...options });
 
 function file(name: string, content: string | Uint8Array): string {
   const path = join(directory.path, name);
@@ -64,7 +42,7 @@ describe('memprobe leaks trace.log', () => {
 
   test('says the same where the addon cannot be loaded', async () => {
     const log = file('plain.mt', gunzipSync(readFileSync(FIXTURE)));
-    const without = await leaks([log, '--json'], { MEMPROBE_ADDON: '/nonexistent/memprobe.node' });
+    const without = await leaks([log, '--json'], { env: { MEMPROBE_ADDON: '/nonexistent/memprobe.node' } });
     expect(without).toEqual(await leaks([log, '--json']));
     expect(JSON.parse(without.stdout).leaked.blocks).toBeGreaterThan(1000);
   });
@@ -99,10 +77,10 @@ describe('memprobe leaks trace.log', () => {
   test('interrupted, it prints what it knows by then', async () => {
     const pipe = join(directory.path, 'pipe');
     await new Promise((resolve) => spawn('mkfifo', [pipe]).once('exit', resolve));
-    const result = await leaks([pipe, '--json'], {}, (child) => {
-      const script =
-        'exec 3> "$1"; gunzip -c "$2" >&3; sleep 0.5; kill -INT "$3"; sleep 0.3; echo "= End" >&3';
-      spawn('sh', ['-c', script, 'sh', pipe, FIXTURE, String(child.pid)], { stdio: 'ignore' });
+    const script = 'exec 3> "$1"; gunzip -c "$2" >&3; sleep 0.5; kill -INT "$3"; sleep 0.3; echo "= End" >&3';
+    const result = await leaks([pipe, '--json'], {
+      onStart: ({ pid }) =>
+        void spawn('sh', ['-c', script, 'sh', pipe, FIXTURE, String(pid)], { stdio: 'ignore' }),
     });
     const report = JSON.parse(result.stdout);
     expect([report.partial, report.leaked.blocks]).toEqual([true, expect.any(Number)]);
@@ -156,7 +134,7 @@ describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe leaks --
       [['-o', join(missing, 'trace.log')], {}],
       [['-o', directory.path], {}],
     ] satisfies [string[], NodeJS.ProcessEnv][]) {
-      const { code, stdout, stderr } = await leaks([...args, '--', 'echo', 'started'], env);
+      const { code, stdout, stderr } = await leaks([...args, '--', 'echo', 'started'], { env });
       expect([code, stdout]).toEqual([1, '']);
       expect(stderr).toContain('cannot be written');
       expect(stderr).toContain('--output');

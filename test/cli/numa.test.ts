@@ -1,6 +1,5 @@
 /** `memprobe numa`, as it is installed. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderTopology } from '../../lib/cli/numa_table.js';
@@ -9,28 +8,14 @@ import { MPOL_PREFERRED, MPOL_PREFERRED_MANY } from '../../lib/libc/index.js';
 import { addonPath } from '../../lib/native.js';
 import { allowedNodes, formatList, topology } from '../../lib/numa/index.js';
 import { refusing } from '../helpers/compile.js';
-import { CLI } from '../libc/preloaded.js';
+import { CLI, collectText, type CommandOptions, type Ended } from '../helpers/command.js';
 import { root } from '../numa/captured.js';
 
-interface Result {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** `before`: what the command runs under. Sends the signal once, when the program has printed something. */
-async function memprobe(args: string[], before: string[] = [], kill?: NodeJS.Signals): Promise<Result> {
+/** `before`: what the command runs under. */
+function memprobe(args: string[], before: string[] = [], kill?: CommandOptions['kill']): Promise<Ended> {
   const [command = '', ...rest] = [...before, process.execPath, CLI, 'numa', ...args];
   const env = { ...process.env, ADDON: addonPath, COLUMNS: '80', NO_COLOR: '1' };
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
-  }
-  if (kill !== undefined) child.stdout.once('data', () => child.kill(kill));
-  await once(child, 'close');
-  return { code: child.exitCode, signal: child.signalCode, ...output };
+  return collectText(command, rest, { env, kill });
 }
 
 const nodes = allowedNodes();
@@ -175,7 +160,7 @@ describe('memprobe numa run', () => {
     expect((await memprobe(['run', '-l', '--', 'sh', '-c', 'exit 42'])).code).toBe(42);
     expect((await memprobe(['run', '-l', 'sh', '-c', 'kill -KILL $$'])).signal).toBe('SIGKILL');
     const trap = 'trap "echo got; exit 3" TERM; echo ready; while :; do sleep 0.05; done';
-    expect(await memprobe(['run', '-l', '--', 'sh', '-c', trap], [], 'SIGTERM')).toMatchObject({
+    expect(await memprobe(['run', '-l', '--', 'sh', '-c', trap], [], ['SIGTERM', 'ready'])).toMatchObject({
       code: 3,
       stdout: 'ready\ngot\n',
     });

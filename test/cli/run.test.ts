@@ -1,36 +1,17 @@
 /** `memprobe run`, as it is installed. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findMallocDebug, mallocDebugEnvironment, status } from '../../lib/malloc_debug.js';
-import { CLI } from '../libc/preloaded.js';
+import { memprobe } from '../helpers/command.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-test-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-interface Result {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Sends the signal when the program has printed something. */
-async function run(args: string[], kill?: NodeJS.Signals): Promise<Result> {
-  const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      output[name] += text;
-      if (kill !== undefined && name === 'stdout') child.kill(kill);
-    });
-  }
-  await once(child, 'close');
-  return { code: child.exitCode, signal: child.signalCode, ...output };
-}
+/** Sends the signal when the program has said that it is ready. */
+const run = (args: string[], kill?: NodeJS.Signals) =>
+  memprobe(['run', ...args], { kill: kill && [kill, 'ready'] });
 
 describe('memprobe run', () => {
   test('malloc debugging acts in the program, and its output is its own', async () => {
@@ -68,6 +49,20 @@ describe('memprobe run', () => {
       expect([result.code, result.signal]).toEqual([7, null]);
     },
   );
+
+  test('a signal that comes as soon as the program runs is the program’s, too', async () => {
+    const script = 'trap "exit 7" TERM; kill -TERM $PPID; for i in 1 2 3 4 5 6 7 8 9 0; do sleep 0.2; done';
+    for (const start of [
+      ['run', '--malloc-debug'],
+      ['explain', '--after', '0'],
+      ['numa', 'run', '-l'],
+    ]) {
+      for (let round = 0; round < 10; round += 1) {
+        const { code, signal } = await memprobe([...start, '--', 'sh', '-c', script]);
+        expect([code, signal], start.join(' ')).toEqual([7, null]);
+      }
+    }
+  });
 
   test('--mtrace logs a program that is not Node, through the exec of a wrapper', async () => {
     const log = join(directory, 'perl.log');

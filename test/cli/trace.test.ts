@@ -1,5 +1,4 @@
 /** `memprobe trace` as it is installed. */
-import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -10,40 +9,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readRecording } from '../../lib/compare/trace.js';
 import { underSanitizer } from '../helpers/child.js';
+import { type CommandOptions, memprobe } from '../helpers/command.js';
 import { compile, DEBUG_LIBRARY, GCC, makeDirectory, unless } from '../mtrace/support.js';
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const directory = makeDirectory();
 afterAll(directory.remove);
 
-interface Result {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-function trace(args: string[], when?: [text: string, signal: NodeJS.Signals]): Promise<Result> {
-  const child = spawn(process.execPath, [CLI, 'trace', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: directory.path,
-  });
-  const result = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      result[name] += text;
-      if (when === undefined || !result[name].includes(when[0])) return;
-      child.kill(when[1]);
-      when = undefined;
-    });
-  return new Promise((resolve) =>
-    child.once('close', (code, signal) => resolve({ code, signal, ...result })),
-  );
-}
+const trace = (args: string[], options: CommandOptions = {}) =>
+  memprobe(['trace', ...args], { cwd: directory.path, ...options });
 
 const here = (name: string): string => join(directory.path, name);
 
@@ -59,7 +35,7 @@ describe.skipIf(underSanitizer || unless({ libc_malloc_debug: DEBUG_LIBRARY }))(
       expect(statSync(here(log)).mode & 0o777).toBe(0o600);
       const { workload } = await readRecording(here(log), log);
       expect(workload.calls).toBeGreaterThan(10);
-      const { status } = spawnSync(process.execPath, [CLI, 'leaks', here(log)]);
+      const { code: status } = await memprobe(['leaks', here(log)]);
       expect(status).toBe(0);
     });
 
@@ -89,10 +65,9 @@ describe.skipIf(underSanitizer || unless({ libc_malloc_debug: DEBUG_LIBRARY }))(
 
     test('a signal is passed on, and the program ends as it likes', async () => {
       const script = "trap 'echo trapped; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
-      const { code, stdout } = await trace(
-        ['-o', 'signal.mt', '--', 'sh', '-c', script],
-        ['ready', 'SIGTERM'],
-      );
+      const { code, stdout } = await trace(['-o', 'signal.mt', '--', 'sh', '-c', script], {
+        kill: ['SIGTERM', 'ready'],
+      });
       expect([code, stdout]).toEqual([5, 'ready\ntrapped\n']);
       expect(existsSync(here('signal.mt'))).toBe(true);
     });

@@ -1,8 +1,8 @@
 /** Processes of their own, for what may crash, changes the whole process, or needs another Node. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { addonPath } from '../../lib/native.js';
+import { collectText, type Ended } from './command.js';
+
+export type { Ended };
 
 /** Other Node binaries, from MEMPROBE_TEST_NODES (paths, separated by colons). */
 const others = (process.env.MEMPROBE_TEST_NODES ?? '').split(':').filter(Boolean);
@@ -13,13 +13,6 @@ export const isRoot = process.getuid?.() === 0;
 
 /** The run of `npm run test:sanitize`, whose malloc is the sanitizer's: what looks into glibc's can't be tested then. */
 export const underSanitizer = process.env.MEMPROBE_SANITIZED !== undefined;
-
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface Options {
   readonly node?: string;
@@ -44,28 +37,14 @@ const PRELUDE = `
   const say = (value) => require('node:fs').writeSync(1, JSON.stringify(value, (_, v) => typeof v === 'bigint' ? String(v) : v) + '\\n');
 `;
 
-function launch(
+/** Runs the program to its end, whatever that is. */
+export async function run(
   code: string,
-  { node = process.execPath, args = [], uid, before = ':', bare = false, timeout = 100_000 }: Options,
-): ChildProcess {
+  { node = process.execPath, args = [], before = ':', bare = false, ...options }: Options = {},
+): Promise<Ended> {
   const command = ['-c', `${before}; exec "$@"`, 'sh', node, ...args, '-e', (bare ? '' : PRELUDE) + code];
   const env = { ...process.env, ADDON: addonPath, NODE_OPTIONS: '' };
-  return spawn('sh', command, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env,
-    cwd: '/',
-    timeout,
-    killSignal: 'SIGKILL',
-    ...(uid === undefined ? {} : { uid, gid: uid }),
-  });
-}
-
-/** Runs the program to its end, whatever that is. */
-export async function run(code: string, options: Options = {}): Promise<Ended> {
-  const child = launch(code, options);
-  if (child.stdout === null || child.stderr === null) throw new Error('the child has no pipes');
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: child.exitCode, signal: child.signalCode, stdout, stderr };
+  return collectText('sh', command, { ...options, env, cwd: '/' });
 }
 
 /** What the program says with `say`, one value for each time. It must end well. */

@@ -1,10 +1,13 @@
-/** Runs any program to its end. */
-import { spawn } from 'node:child_process';
+/** Runs any program to its end, and memprobe's command as it is installed. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 
-export interface Text {
+export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+export interface Ended {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -13,15 +16,37 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly uid?: number;
+  /** Milliseconds, after which it is killed. */
+  readonly timeout?: number;
+  /** The signal is sent once, when the output holds that text. */
+  readonly kill?: readonly [signal: NodeJS.Signals, when: string] | undefined;
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 export async function collectText(
   command: string,
   args: readonly string[],
-  options: CommandOptions = {},
-): Promise<Text> {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  const closed = once(child, 'close');
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
-  return { code: child.exitCode, stdout, stderr };
+  { kill, onStart, uid, timeout = 100_000, ...options }: CommandOptions = {},
+): Promise<Ended> {
+  const user = uid === undefined ? {} : { uid, gid: uid };
+  const limit = { timeout, killSignal: 'SIGKILL' } as const;
+  const child = spawn(command, args, { ...options, ...user, ...limit, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  let due = kill;
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      if (due === undefined || !output[name].includes(due[1])) return;
+      child.kill(due[0]);
+      due = undefined;
+    });
+  }
+  onStart?.(child);
+  await once(child, 'close');
+  return { code: child.exitCode, signal: child.signalCode, ...output };
+}
+
+/** The variables of `env` are set beside this process's; undefined takes one away. */
+export function memprobe(args: readonly string[], { env, ...options }: CommandOptions = {}): Promise<Ended> {
+  return collectText(process.execPath, [CLI, ...args], { ...options, env: { ...process.env, ...env } });
 }

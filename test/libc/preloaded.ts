@@ -1,15 +1,10 @@
 /** Runs a piece of JavaScript in a Node process of its own, with glibc's malloc debugging on. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { type MallocDebugOptions, mallocDebugEnvironment } from '../../lib/malloc_debug.js';
+import { collectText, type Ended } from '../helpers/command.js';
 
-export interface Outcome {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stderr: string;
+export interface Outcome extends Omit<Ended, 'stdout'> {
   /** What the piece has given to `tell`, in order. */
-  told: unknown[];
+  readonly told: unknown[];
 }
 
 const DIST = new URL('../../dist/', import.meta.url);
@@ -37,17 +32,10 @@ export async function runNode(code: string, options?: MallocDebugOptions): Promi
 }
 
 export async function collect(command: string, args: string[], env = process.env): Promise<Outcome> {
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
-  }
-  await once(child, 'close');
-  const told = output.stdout
+  const { stdout, ...ending } = await collectText(command, args, { env });
+  const told = stdout
     .split('\n')
     .filter((line) => line !== '')
     .map((line): unknown => JSON.parse(line));
-  return { code: child.exitCode, signal: child.signalCode, stderr: output.stderr, told };
+  return { ...ending, told };
 }
-
-export const CLI = fileURLToPath(new URL('cli/main.js', DIST));
