@@ -14,3 +14,13 @@ export function openDescriptor(path: PathLike, flags: number, mode?: number): nu
     closeSync(fd);
   }
 }
+
+/** `use` takes the descriptor over, unless it throws. */
+export function handOver<T>(fd: number, use: (fd: number) => T): T {
+  try {
+    return use(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}

@@ -1,18 +1,6 @@
 /** The guard's self-check: silent about a healthy process, and not silent about others. */
 import { expect, test } from 'vitest';
-import { run, said } from './helpers/child.js';
-
-const REST = {
-  ranges: 0,
-  mapped: 0,
-  blocks: 0,
-  retired: 0,
-  pins: 0,
-  views: 0,
-  stale: 0,
-  shares: 0,
-  orphans: 0,
-};
+import { NOTHING_HELD, run, said } from './helpers/child.js';
 
 test('it counts what there is, and finds nothing wrong before, during and after', async () => {
   const [none, some, after] = await said(
@@ -34,7 +22,7 @@ test('it counts what there is, and finds nothing wrong before, during and after'
      });`,
     { args: ['--expose-gc'] },
   );
-  expect(none).toEqual({ ...REST, problems: [] });
+  expect(none).toEqual({ ...NOTHING_HELD, problems: [] });
   // Of the first mapping the protected page is a range of its own.
   expect(some).toEqual({
     ranges: 5,
@@ -48,7 +36,7 @@ test('it counts what there is, and finds nothing wrong before, during and after'
     orphans: 0,
     problems: [],
   });
-  expect(after).toEqual({ ...REST, problems: [] });
+  expect(after).toEqual({ ...NOTHING_HELD, problems: [] });
 });
 
 test.each<[string, string]>([

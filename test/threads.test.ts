@@ -1,6 +1,6 @@
 /** Many threads at the same guard: nothing is lost, nothing is left, nobody waits for ever. */
 import { describe, expect, test } from 'vitest';
-import { NODES, run, said } from './helpers/child.js';
+import { NODES, NOTHING_HELD, run, said } from './helpers/child.js';
 
 /** A worker's program: takes and gives what all threads share in `slots`, rightly and wrongly. */
 const BRAWL = `
@@ -100,16 +100,7 @@ describe.each(NODES)('on %s', (node) => {
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       const [loads, problems, counts]: unknown[] = JSON.parse(stdout);
       expect([loads, problems]).toEqual([200, []]);
-      expect(counts).toMatchObject({
-        ranges: 0,
-        blocks: 0,
-        retired: 0,
-        pins: 0,
-        views: 0,
-        stale: 0,
-        shares: 0,
-        orphans: 0,
-      });
+      expect(counts).toMatchObject(NOTHING_HELD);
     },
   );
 });

@@ -1,7 +1,7 @@
 /** Opening heaps: files are looked at before anything is mapped, locked before anything is written. */
 import { randomInt } from 'node:crypto';
-import { closeSync, constants, fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { openDescriptor } from '../descriptor.js';
+import { constants, fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { handOver, openDescriptor } from '../descriptor.js';
 import { native } from '../native.js';
 import { Mapping } from '../mapping/mapping.js';
 import { parseMaps } from '../procfs/maps.js';
@@ -16,16 +16,6 @@ export type HeapMode = 'write' | 'read' | 'copy-on-write';
 /** Where a heap is mapped: where it was at first if that is free, exactly there, or wherever the kernel likes. */
 export type Place = 'recorded' | 'exactly' | 'anywhere';
 
-/** `use` takes the descriptor over, unless it throws. */
-function withFile<T>(fd: number, use: (fd: number) => T): T {
-  try {
-    return use(fd);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-}
-
 /** `base` as in createIn. */
 export function inMemory(limit: number, name: string, base = 0n): Region {
   const facts = plan(limit, name, 0n);
@@ -36,7 +26,7 @@ export function inMemory(limit: number, name: string, base = 0n): Region {
 
 /** A new heap in the empty file `fd`, which is taken over. `base` 0n: a place of our choice. */
 export function createIn(fd: number, path: string, limit: number, name: string, base: bigint): Region {
-  return withFile(fd, () => {
+  return handOver(fd, () => {
     lock(fd, path);
     if (fstatSync(fd).size !== 0) throw exists(path);
     const planned = plan(limit, name, 0n);
@@ -65,7 +55,7 @@ export function attach(path: string, mode: HeapMode): Region {
 
 /** The heap in the file `fd`, which is taken over. */
 export function attachTo(fd: number, path: string, mode: HeapMode, place: Place): Region {
-  return withFile(fd, () => {
+  return handOver(fd, () => {
     const { facts, writer } = look(fd, path);
     if (mode === 'write') lock(fd, path, writer);
     checkLength(fd, path, facts, mode);
@@ -100,7 +90,7 @@ function checkLength(fd: number, path: string, { arenaAt, limit }: Facts, mode: 
 
 /** A private copy of a heap file whose header can be read, whatever else is wrong; what is missing of it is zeroes. */
 export function attachDamaged(path: string): Region {
-  return withFile(openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK), (fd) => {
+  return handOver(openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK), (fd) => {
     const { facts, length } = look(fd, path);
     const bytes = facts.arenaAt + facts.limit;
     const mapping = mapped(fd, { path, access: 'private' }, bytes, facts.base, 'anywhere');

@@ -1,6 +1,6 @@
 /** Where a Mapping's memory comes from: made, or taken over from another holder. */
-import { closeSync, constants, fstatSync, ftruncateSync, type PathLike } from 'node:fs';
-import { openDescriptor } from '../descriptor.js';
+import { constants, fstatSync, ftruncateSync, type PathLike } from 'node:fs';
+import { handOver, openDescriptor } from '../descriptor.js';
 import type { Address } from '../address.js';
 import { native } from '../native.js';
 import { integer, outOfRange, wrongType } from '../arguments.js';
@@ -77,16 +77,6 @@ function hold(address: Address, length: number, fd: number, about: About): Sourc
   }
 }
 
-/** `use` takes the descriptor over, unless it throws. */
-function withFile<T>(fd: number, use: (fd: number) => T): T {
-  try {
-    return use(fd);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-}
-
 const populate = (options: Pick<AnonymousOptions, 'populate'>): number =>
   options.populate === true ? c.MAP_POPULATE : 0;
 
@@ -98,7 +88,7 @@ export function anonymous(bytes: number, options: AnonymousOptions): Source {
 
 export function shared(name: string, bytes: number, options: AnonymousOptions): Source {
   integer('bytes', bytes, 1);
-  return withFile(libc.memfd_create(name, c.MFD_CLOEXEC), (fd) => {
+  return handOver(libc.memfd_create(name, c.MFD_CLOEXEC), (fd) => {
     ftruncateSync(fd, bytes);
     const flags = c.MAP_SHARED | (options.noReserve === true ? c.MAP_NORESERVE : 0) | populate(options);
     return make(bytes, flags, fd, { kind: 'shared', access: 'write', path: name, offset: 0 });
@@ -114,7 +104,7 @@ export function file(path: PathLike, options: FileOptions): Source {
   if (integer('options.offset', offset, 0) % page !== 0) {
     throw outOfRange('options.offset', `a multiple of the page size, ${page}`, offset);
   }
-  return withFile(open(path, access, create), (fd) => {
+  return handOver(open(path, access, create), (fd) => {
     const length = fitted(fd, access, offset, options.length);
     const sharing = access === 'write' ? c.MAP_SHARED : c.MAP_PRIVATE;
     return make(length, sharing | populate(options), fd, {

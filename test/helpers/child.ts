@@ -14,6 +14,19 @@ export const isRoot = process.getuid?.() === 0;
 /** The run of `npm run test:sanitize`, whose malloc is the sanitizer's: what looks into glibc's can't be tested then. */
 export const underSanitizer = process.env.MEMPROBE_SANITIZED !== undefined;
 
+/** guard_counts() of a process in which nothing is owned any more. */
+export const NOTHING_HELD = {
+  ranges: 0,
+  mapped: 0,
+  blocks: 0,
+  retired: 0,
+  pins: 0,
+  views: 0,
+  stale: 0,
+  shares: 0,
+  orphans: 0,
+};
+
 export interface Options {
   readonly node?: string;
   readonly args?: readonly string[];
