@@ -9,7 +9,7 @@ import { type Compared, type Comparison, comparison } from '../compare/report.js
 import type { Workload } from '../compare/stream.js';
 import { readRecording, type Recording } from '../compare/trace.js';
 import { makeWorkload, WORKLOADS } from '../compare/workloads.js';
-import { formatBytes } from '../explain/format.js';
+import { formatBytes } from '../format.js';
 import { badLog } from './bad_log.js';
 import { CliError, describeError } from './errors.js';
 import { interruptible } from './interrupt.js';

@@ -1,6 +1,6 @@
 /** What a program has started in turn: `npm start` is npm, and the application is a process of its own. */
 import { readdir, readFile } from 'node:fs/promises';
-import { count, formatBytes } from '../explain/format.js';
+import { count, formatBytes } from '../format.js';
 import { programName } from '../explain/name.js';
 import { readStatus } from '../procfs/status.js';
 

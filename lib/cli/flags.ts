@@ -1,4 +1,4 @@
-/** What `memprobe explain` was told to do. */
+/** What commands were told to do. */
 export interface ExplainFlags {
   pid?: number;
   attach?: boolean;
@@ -7,4 +7,12 @@ export interface ExplainFlags {
   json?: boolean;
   verbose?: boolean;
   top: number;
+}
+
+export interface LeaksFlags {
+  program?: string;
+  output?: string;
+  json?: boolean;
+  verbose?: boolean;
+  top?: number;
 }

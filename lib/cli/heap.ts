@@ -1,6 +1,6 @@
 /** `memprobe heap FILE`: what a heap file holds, without changing it. */
 import { Command } from 'commander';
-import { formatBytes } from '../explain/format.js';
+import { formatBytes } from '../format.js';
 import { Heap } from '../heap/heap.js';
 import type { Salvage } from '../heap/salvage.js';
 import { describeError } from './errors.js';

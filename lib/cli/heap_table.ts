@@ -1,7 +1,6 @@
 /** What `memprobe heap` prints for people. */
 import pico from 'picocolors';
-import { bar, count, formatBytes, formatShare, shorten } from '../explain/format.js';
-import { wrap } from '../explain/wrap.js';
+import { bar, count, formatBytes, formatShare, shorten, wrap } from '../format.js';
 import type { Facts } from '../heap/header.js';
 import type { Region } from '../heap/region.js';
 import type { Root } from '../heap/roots.js';

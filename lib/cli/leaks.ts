@@ -1,17 +1,10 @@
 /** `memprobe leaks`: what was not freed, from a log of mtrace or of a program that it runs under trace. */
 import { Command } from 'commander';
-import { formatBytes } from '../explain/format.js';
+import { formatBytes } from '../format.js';
 import type { ParseOptions, Trace } from '../mtrace/index.js';
 import { parseCount } from './errors.js';
+import type { LeaksFlags } from './flags.js';
 import { Progress } from './screen.js';
-
-export interface LeaksFlags {
-  program?: string;
-  output?: string;
-  json?: boolean;
-  verbose?: boolean;
-  top?: number;
-}
 
 const HELP = `
 Examples:

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endLike, type Ending } from './ending.js';
 import { CliError, describeError } from './errors.js';
-import type { LeaksFlags } from './leaks.js';
+import type { LeaksFlags } from './flags.js';
 import { cutBy, expectLog, runTraced } from './traced.js';
 
 /** Prints what leaked; `died` says what cut the log short. */

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { findLeaks, type LeakReport, renderLeaks, type Trace } from '../mtrace/index.js';
 import { Symbolizer } from '../mtrace/symbolize.js';
 import { badLog } from './bad_log.js';
-import type { LeaksFlags } from './leaks.js';
+import type { LeaksFlags } from './flags.js';
 import { type Progress, screen } from './screen.js';
 
 interface Circumstances {

@@ -1,6 +1,6 @@
 /** Groups and draws the memory map. Pure. */
 import pico from 'picocolors';
-import { formatBytes, shorten } from '../explain/format.js';
+import { formatBytes, shorten } from '../format.js';
 import { isAnonymous, isReserved, type Row, Rows } from '../explain/rows.js';
 import type { Smaps } from '../procfs/smaps.js';
 

@@ -1,7 +1,6 @@
 /** What `memprobe numa` prints for people. */
 import pico from 'picocolors';
-import { bar, count, formatBytes, formatShare } from '../explain/format.js';
-import { wrap } from '../explain/wrap.js';
+import { bar, count, formatBytes, formatShare, wrap } from '../format.js';
 import { formatList, KINDS, type NumaNode, type NumaTopology, type ProcessMemory } from '../numa/index.js';
 import type { Screen } from './screen.js';
 

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import { formatBytes } from '../explain/format.js';
+import { formatBytes } from '../format.js';
 import { type Ending, endLike } from './ending.js';
 import { describeError } from './errors.js';
 import { cutBy, expectLog, runTraced } from './traced.js';

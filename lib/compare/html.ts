@@ -1,5 +1,5 @@
 /** The comparison as one HTML page that needs nothing else: a chart of memory over time for each workload, as SVG. */
-import { count, formatBytes } from '../explain/format.js';
+import { count, formatBytes } from '../format.js';
 import { LABELS } from './labels.js';
 import type { Compared, Comparison } from './report.js';
 import { verdict } from './verdict.js';

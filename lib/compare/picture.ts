@@ -1,5 +1,5 @@
 /** What the heaps look like when the workload is fullest. */
-import { formatBytes, formatShare } from '../explain/format.js';
+import { formatBytes, formatShare } from '../format.js';
 import { LABELS } from './labels.js';
 import type { Compared, Measured } from './report.js';
 

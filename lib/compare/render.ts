@@ -1,7 +1,6 @@
 /** The comparison for people. */
 import pico from 'picocolors';
-import { count, formatBytes, shorten } from '../explain/format.js';
-import { wrap } from '../explain/wrap.js';
+import { count, formatBytes, shorten, wrap } from '../format.js';
 import { LABELS } from './labels.js';
 import { renderPicture } from './picture.js';
 import { type Compared, type Comparison, LEAST_LIVE, resultOf } from './report.js';

@@ -1,6 +1,6 @@
 /** What a program really did, by its mtrace log: a workload. */
 import { open } from 'node:fs/promises';
-import { count } from '../explain/format.js';
+import { count } from '../format.js';
 import { GREATER, LESS, type Line, MINUS, PLUS } from '../mtrace/line.js';
 import { MtraceParser } from '../mtrace/parser.js';
 import { readInto } from '../mtrace/read.js';

@@ -1,5 +1,5 @@
 /** What came out, in a sentence. */
-import { count } from '../explain/format.js';
+import { count } from '../format.js';
 import type { Comparison } from './report.js';
 
 /** Differences that another run may turn around. */

@@ -1,6 +1,6 @@
 /** The memory limit of the control groups, version 1 and 2, that this process is in. */
 import { join } from 'node:path';
-import { formatBytes } from '../explain/format.js';
+import { formatBytes } from '../format.js';
 import { type Check, type Files, fine } from './check.js';
 
 /** How the two versions name the same things. */

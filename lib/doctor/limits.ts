@@ -1,5 +1,5 @@
 /** Limits and settings of the machine, the container and the user that decide what the calls can do. */
-import { formatBytes } from '../explain/format.js';
+import { formatBytes } from '../format.js';
 import { type Check, type Files, fine } from './check.js';
 
 const CAP_IPC_LOCK = 14;

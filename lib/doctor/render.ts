@@ -1,7 +1,6 @@
 /** A diagnosis for people: problems first, each with what it costs and how to get it. */
 import pico from 'picocolors';
-import { count } from '../explain/format.js';
-import { wrap } from '../explain/wrap.js';
+import { count, wrap } from '../format.js';
 import type { Check, Diagnosis, Health } from './index.js';
 
 export interface DoctorLook {

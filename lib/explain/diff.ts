@@ -1,6 +1,6 @@
 /** What changed between two explanations. Pure. */
 import pico from 'picocolors';
-import { bar, formatBytes } from './format.js';
+import { bar, formatBytes } from '../format.js';
 import type { RenderOptions } from './render.js';
 import { CATEGORIES, type CategoryId, type Explanation, SCHEMA_VERSION } from './schema.js';
 

@@ -1,6 +1,6 @@
 /** The verdict: which rule of rules.ts applies, and what to do. Pure. */
 import { bytesOf, type Facts } from './facts.js';
-import { formatBytes, formatShare } from './format.js';
+import { formatBytes, formatShare } from '../format.js';
 import { RULES, type Rule } from './rules.js';
 import type { Remedy, Verdict } from './schema.js';
 

@@ -1,6 +1,6 @@
 /** What to do about it, in words and commands. */
 import { type Facts, trimmable } from './facts.js';
-import { count, formatBytes } from './format.js';
+import { count, formatBytes } from '../format.js';
 import type { Remedy } from './schema.js';
 
 /** How the program is started, in the commands below. */

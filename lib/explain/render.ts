@@ -1,8 +1,7 @@
 /** An explanation as text: the answer first, then the ranked table, then what to do. Pure. */
 import pico from 'picocolors';
-import { bar, formatBytes, formatShare, shorten } from './format.js';
+import { bar, formatBytes, formatShare, shorten, wrap } from '../format.js';
 import type { Category, Explanation, Remedy } from './schema.js';
-import { wrap } from './wrap.js';
 
 export interface RenderOptions {
   /** Width of the screen in characters. */

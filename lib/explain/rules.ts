@@ -4,7 +4,7 @@
  * remedies. None: `healthy`. The floors lie above what an idle Node process with some workers shows.
  */
 import { bytesOf, type Facts, partsOf, sumIsolates, trimmable } from './facts.js';
-import { count, formatBytes, formatShare } from './format.js';
+import { count, formatBytes, formatShare } from '../format.js';
 import * as remedies from './remedies.js';
 import type { CategoryId, Part, Remedy, VerdictId } from './schema.js';
 

@@ -1,7 +1,6 @@
 /** A lab's report as a lesson. Pure. */
 import pico from 'picocolors';
-import { count, shorten } from '../explain/format.js';
-import { wrap } from '../explain/wrap.js';
+import { count, shorten, wrap } from '../format.js';
 import type { Change, LabReport, LabSection, LabStep, MapLine, Table, Telling } from './report.js';
 
 export interface RenderOptions {

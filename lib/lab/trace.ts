@@ -2,7 +2,7 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, NULL } from '../address.js';
-import { count } from '../explain/format.js';
+import { count } from '../format.js';
 import { M_TRIM_THRESHOLD, malloc_trim, mallopt } from '../libc/mallinfo.js';
 import { free } from '../libc/malloc.js';
 import { mtrace, muntrace } from '../libc/mtrace.js';

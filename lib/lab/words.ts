@@ -1,6 +1,6 @@
 /** How labs put figures, and the few things that several of them need. */
 import { type Address, NULL } from '../address.js';
-import { count } from '../explain/format.js';
+import { count } from '../format.js';
 import { MADV_NOHUGEPAGE, madvise } from '../libc/madvise.js';
 import { free, malloc } from '../libc/malloc.js';
 import { view } from '../libc/memory.js';

@@ -1,6 +1,6 @@
 /** What was not freed, by call site. Pure. */
 import { basename } from 'node:path';
-import { parseSite } from './symbolize.js';
+import { parseSite } from './place.js';
 import type { Oddity, Trace } from './trace.js';
 
 /** The blocks of one call site that were not freed. */

@@ -1,10 +1,9 @@
 /** A leak report as text: the answer, the call sites that hold most, what to be careful about. Pure. */
 import { basename } from 'node:path';
 import pico from 'picocolors';
-import { bar, count, formatBytes, formatShare, shorten } from '../explain/format.js';
-import { wrap } from '../explain/wrap.js';
+import { bar, count, formatBytes, formatShare, shorten, wrap } from '../format.js';
 import { isNode, type LeakReport, type LeakSite } from './leaks.js';
-import { parseSite } from './symbolize.js';
+import { parseSite } from './place.js';
 import type { Oddity } from './trace.js';
 
 export interface LeakRenderOptions {

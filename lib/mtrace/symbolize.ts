@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { LeakReport, LeakSite } from './leaks.js';
 import { type ObjectOptions, Objects, type OpenObject, unreadable } from './objects.js';
+import { parseSite, type SitePlace } from './place.js';
 import { demangle } from './tools.js';
 
 export interface SymbolizeOptions extends ObjectOptions {
@@ -11,24 +12,6 @@ export interface SymbolizeOptions extends ObjectOptions {
   top?: number;
   /** Called with each object before it is looked into. */
   progress?: (object: string) => void;
-}
-
-/** A call site, taken apart. */
-export interface SitePlace {
-  /** As the dynamic linker calls it: a path, or for the program what it was started as; undefined without. */
-  object?: string;
-  symbol?: string;
-  /** The return address, relative to where the object is loaded; absolute without object. */
-  address: number;
-}
-
-const SITE = /^(?:(.*):)?(?:\((.*)[+-][0-9a-f]+\))?\[0x([0-9a-f]{1,16})\]$/is;
-
-/** Undefined for what is not of mtrace's form. */
-export function parseSite(site: string): SitePlace | undefined {
-  const [whole, object, symbol, address = ''] = SITE.exec(site) ?? [];
-  if (whole === undefined) return undefined;
-  return { ...(object && { object }), ...(symbol && { symbol }), address: Number.parseInt(address, 16) };
 }
 
 /**

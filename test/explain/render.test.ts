@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { bar, formatBytes, formatShare, shorten } from '../../lib/explain/format.js';
+import { bar, formatBytes, formatShare, shorten, wrap } from '../../lib/format.js';
 import { attribute, diff, render, renderDiff } from '../../lib/explain/index.js';
-import { wrap } from '../../lib/explain/wrap.js';
 import { CAPTURED, readCaptured } from './captured.js';
 
 const explanation = attribute(readCaptured('demo-node20'));

@@ -1,4 +1,4 @@
-/** How numbers look to people. */
+/** How numbers and text look to people. */
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -41,4 +41,21 @@ export function shorten(text: string, width: number): string {
   if (text.length <= width) return text;
   const head = Math.floor((width - 1) / 3);
   return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
+}
+
+/** Breaks text at spaces; `lead` opens the first line, the others are indented as far. A long word stays whole. */
+export function wrap(text: string, columns: number, lead = ''): string[] {
+  const indent = ' '.repeat(lead.length);
+  const lines: string[] = [];
+  let line = lead;
+  for (const word of text.split(/\s+/)) {
+    const empty = line === lead || line === indent;
+    if (!empty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line += empty ? word : ` ${word}`;
+    }
+  }
+  return [...lines, line];
 }
