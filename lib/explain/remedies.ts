@@ -83,10 +83,11 @@ export function limitHeap({ snapshot }: Facts): Remedy[] {
   return [{ id: 'heap-limit', text, command: `node --max-old-space-size=${limit} app.js` }];
 }
 
-export function findBuffers(): Remedy {
+export function findBuffers({ snapshot }: Facts): Remedy {
   const text =
-    'Find who holds them: a heap snapshot lists ArrayBuffers with their retainers (class JSArrayBufferData).';
-  return { id: 'find-buffers', text };
+    "Find who holds them: takeHeapSnapshot('live.heapsnapshot') in Node's debugger, which halts the program meanwhile; " +
+    'DevTools lists ArrayBuffers with their retainers (class JSArrayBufferData).';
+  return { id: 'find-buffers', text, command: `node inspect -p ${snapshot.pid}` };
 }
 
 export function streamBuffers(): Remedy {

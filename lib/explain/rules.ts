@@ -63,7 +63,7 @@ export const RULES: Rule[] = [
       `${formatBytes(sumIsolates(facts, 'arrayBuffers'))} of backing stores, told by ${isolates(facts)}`,
       ...biggest(facts, 'buffers'),
     ],
-    remedies: () => [remedies.findBuffers(), remedies.streamBuffers()],
+    remedies: (facts) => [remedies.findBuffers(facts), remedies.streamBuffers()],
   },
   {
     id: 'malloc-live',

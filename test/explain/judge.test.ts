@@ -79,6 +79,11 @@ test('big blocks that are in use are named by their size', () => {
   expect(verdict.evidence.join('\n')).toContain(`${biggest?.chunks.toLocaleString('en-US')} live blocks of `);
 });
 
+test('who holds Buffers can be seen in the process as it runs', () => {
+  const [find] = judgeWith('buffers', 2 * GiB, 3 * GiB).remedies;
+  expect(find?.command).toMatch(/^node inspect -p \d+$/);
+});
+
 test('from outside, Buffers may hide in malloc: attaching is the first remedy', () => {
   const { remedies } = judgeWith('malloc.live', 2 * GiB, 3 * GiB, readCaptured('outside-node26'));
   expect(remedies[0]?.command).toContain('--attach');
