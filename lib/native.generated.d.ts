@@ -141,6 +141,7 @@ export interface Constants {
   readonly PROT_READ: number;
   readonly PROT_WRITE: number;
   readonly PROT_EXEC: number;
+  readonly PROT_SEM: number;
   readonly PROT_GROWSDOWN: number;
   readonly PROT_GROWSUP: number;
   readonly MAP_SHARED: number;
@@ -163,6 +164,7 @@ export interface Constants {
   readonly MAP_EXECUTABLE: number;
   readonly MAP_FILE: number;
   readonly MAP_TYPE: number;
+  readonly MAP_UNINITIALIZED: number;
   readonly MAP_32BIT: number;
   readonly MAP_HUGE_SHIFT: number;
   readonly MAP_HUGE_MASK: number;
@@ -190,6 +192,8 @@ export interface Constants {
   readonly MFD_HUGETLB: number;
   readonly MFD_NOEXEC_SEAL: number;
   readonly MFD_EXEC: number;
+  readonly MFD_HUGE_SHIFT: number;
+  readonly MFD_HUGE_MASK: number;
   readonly MFD_HUGE_64KB: number;
   readonly MFD_HUGE_512KB: number;
   readonly MFD_HUGE_1MB: number;

@@ -113,6 +113,30 @@ describe('constants', () => {
     for (const [name, value] of constants) if (values[name] !== null) expect(value, name).toBe(values[name]);
   });
 
+  test('of the headers none is missing', () => {
+    const headers = [
+      'malloc.h',
+      'mcheck.h',
+      'sys/mman.h',
+      'linux/mman.h',
+      'linux/memfd.h',
+      'linux/mempolicy.h',
+    ];
+    const input = headers.map((header) => `#include <${header}>\n`).join('');
+    const defined = execFileSync('cc', ['-D_GNU_SOURCE', '-E', '-dM', '-x', 'c', '-'], {
+      encoding: 'utf8',
+      input,
+    });
+    const prefixes = 'PROT|MAP|MREMAP|MS|MFD|MADV|POSIX_MADV|MCL|MLOCK|M|MCHECK|MPOL';
+    const macros = [...defined.matchAll(new RegExp(`^#define ((?:${prefixes})_\\w+)`, 'gm'))].map(
+      ([, name]) => name,
+    );
+    expect(macros.length).toBeGreaterThan(90);
+    // The first is an exception here; of the others the kernel's sources alone make use.
+    const kept = /^(MAP_FAILED|MPOL_(MAX|MODE_FLAGS|F_(SHARED|MOF|MORON)|MF_(VALID|INTERNAL)))$/;
+    expect(macros.filter((name = '') => !(name in native.constants) && !kept.test(name))).toEqual([]);
+  });
+
   test('are all exported by memprobe/libc, and nothing else is', () => {
     for (const [name, value] of constants) expect(Reflect.get(libc, name), name).toBe(value);
     const others = Object.entries(libc).filter(

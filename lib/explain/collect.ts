@@ -3,6 +3,7 @@ import { readlink } from 'node:fs/promises';
 import { readHeap } from '../procfs/heap.js';
 import { readSmaps, type Smaps } from '../procfs/smaps.js';
 import { readSmapsRollup } from '../procfs/smaps_rollup.js';
+import { readStatm } from '../procfs/statm.js';
 import type { Inside } from './ask.js';
 import type { Insider } from './insider.js';
 import { programName } from './name.js';
@@ -27,6 +28,7 @@ export interface CollectOptions {
 export async function collect(pid: number, options: CollectOptions = {}): Promise<Snapshot> {
   const { insider, progress = () => {} } = options;
   const notes: string[] = [];
+  await readStatm({ pid }); // where there is no /proc this says so; the isolates' own figures would fail without a reason
   progress('asking the isolates');
   const inside: Inside = (await insider?.ask()) ?? { isolates: [], notes: [] };
   progress('reading the memory map');

@@ -48,6 +48,8 @@ export const PROT_NONE = c.PROT_NONE;
 export const PROT_READ = c.PROT_READ;
 export const PROT_WRITE = c.PROT_WRITE;
 export const PROT_EXEC = c.PROT_EXEC;
+/** For atomic operations, where an architecture needs it; without effect on x86-64 and arm64. */
+export const PROT_SEM = c.PROT_SEM;
 /** mprotect: extend to the start of a mapping that grows downwards. */
 export const PROT_GROWSDOWN = c.PROT_GROWSDOWN;
 export const PROT_GROWSUP = c.PROT_GROWSUP;
@@ -68,6 +70,8 @@ export const MAP_ANONYMOUS = c.MAP_ANONYMOUS;
 export const MAP_ANON = c.MAP_ANON;
 /** Ignored. */
 export const MAP_FILE = c.MAP_FILE;
+/** Anonymous pages need not be zeroed: only where the kernel has CONFIG_MMAP_ALLOW_UNINITIALIZED (no MMU), ignored elsewhere. */
+export const MAP_UNINITIALIZED = c.MAP_UNINITIALIZED;
 export const MAP_GROWSDOWN = c.MAP_GROWSDOWN;
 /** Like mlock afterwards, except that a failure to fault the pages in is not reported. */
 export const MAP_LOCKED = c.MAP_LOCKED;
@@ -120,6 +124,8 @@ export const MFD_HUGETLB = c.MFD_HUGETLB;
 export const MFD_NOEXEC_SEAL = c.MFD_NOEXEC_SEAL;
 /** Linux 6.3. */
 export const MFD_EXEC = c.MFD_EXEC;
+export const MFD_HUGE_SHIFT = c.MFD_HUGE_SHIFT;
+export const MFD_HUGE_MASK = c.MFD_HUGE_MASK;
 export const MFD_HUGE_64KB = c.MFD_HUGE_64KB;
 export const MFD_HUGE_512KB = c.MFD_HUGE_512KB;
 export const MFD_HUGE_1MB = c.MFD_HUGE_1MB;

@@ -1,4 +1,5 @@
 /** explain() on real processes. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -195,6 +196,19 @@ time.sleep(60)`;
     await expect(explain({ pid: zombie })).rejects.toMatchObject({
       code: 'ERR_MEMPROBE_NO_MEMORY',
     });
+  });
+
+  test('without a procfs the message says so, inside as from outside', async ({ skip }) => {
+    const bare = ['--mount', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'];
+    if (spawnSync('unshare', [...bare, 'true']).status !== 0)
+      skip('no mount namespace of its own can be made here');
+    for (const options of ['', '{ pid: 1 }']) {
+      const code = `const { explain } = await import('./lib/explain/index.js');
+        await explain(${options}).catch(({ message }) => console.log(message));`;
+      const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', code];
+      const { stdout } = spawnSync('unshare', [...bare, ...node], { encoding: 'utf8' });
+      expect(stdout).toContain('/proc is not a mounted procfs');
+    }
   });
 
   test('a process that ends half-way is an error, never a wrong sum', async () => {
