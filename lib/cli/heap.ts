@@ -79,15 +79,19 @@ async function tellSalvage(file: string, target: string, json: boolean): Promise
   process.stdout.write(json ? `${JSON.stringify(result, undefined, 2)}\n` : salvaged(target, result));
 }
 
-function salvaged(target: string, { blocks, bytes, roots, lostBlocks, lostRoots }: Salvage): string {
+function salvaged(target: string, result: Salvage): string {
+  const { blocks, bytes, roots, guessed, lostBlocks, lostRoots } = result;
   const lost = lostBlocks.slice(0, 5).map((ptr) => `0x${ptr.toString(16)}`);
   const lines = [`${target} has ${blocks} blocks (${formatBytes(bytes)}) and ${roots} roots.`];
+  if (guessed) lines.push('The header was damaged: what it said was found out from the rest.');
   if (lost.length > 0)
     lines.push(
       `Lost: ${lostBlocks.length} blocks, at ${lost.join(', ')}${lostBlocks.length > lost.length ? ' …' : ''}`,
     );
   if (lostRoots.includes('?'))
-    lines.push('The list of roots is broken: those behind the break are lost by name.');
+    lines.push(
+      'The list of roots was broken: what looked like a root was listed again, others are lost by name.',
+    );
   const named = lostRoots.filter((name) => name !== '?');
   if (named.length > 0) lines.push(`Roots that name nothing any more: ${named.join(', ')}`);
   if (lines.length === 1) lines.push('Nothing was lost.');

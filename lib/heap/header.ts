@@ -23,6 +23,10 @@ const W = { order: 2, version: 3, header: 4, page: 5, alignment: 6, limit: 7, ar
 const NAME_WORDS = 16;
 const CHECKSUM = W.name + NAME_WORDS;
 export const NAME_BYTES = 4 * NAME_WORDS - 1;
+/** What never changes. */
+export const FIXED_BYTES = 4 * (CHECKSUM + 1);
+/** Bytes that a limit may be. */
+export const MOST = 16 * 2 ** 30;
 
 /** 1 while a writer has it, and after its crash. 0: closed well. */
 export const DIRTY = 32;
@@ -84,7 +88,7 @@ export function encode(facts: Facts): Uint8Array {
   const words = new Int32Array(WORDS);
   const bytes = Buffer.from(words.buffer);
   bytes.write(MAGIC, 'latin1');
-  bytes.write(facts.name, 4 * W.name, 'utf8');
+  bytes.write(facts.name, 4 * W.name, NAME_BYTES, 'utf8');
   words[W.order] = ORDER;
   words[W.version] = facts.version;
   words[W.header] = facts.headerSize;
@@ -108,8 +112,9 @@ export function decode(bytes: Uint8Array, path: string): Facts {
   if (words[W.order] !== ORDER) throw badHeap(path, 'was made on a machine of another byte order');
   if (words[W.version] !== VERSION)
     throw badHeap(path, `has version ${words[W.version]}, and this memprobe knows ${VERSION}`);
-  if (words[CHECKSUM] !== checksum(words, 0, CHECKSUM)) throw badHeap(path, 'has a damaged header');
-  const facts = read(words, head);
+  if (!isWhole(words))
+    throw badHeap(path, "has a damaged header ('memprobe heap --salvage' does without it)");
+  const facts = read(words);
   const { headerSize, pageSize } = plan(facts.limit, '', 0n);
   if (facts.pageSize !== pageSize)
     throw badHeap(path, `has pages of ${facts.pageSize} bytes, and this machine ${pageSize}`);
@@ -117,7 +122,12 @@ export function decode(bytes: Uint8Array, path: string): Facts {
   return facts;
 }
 
-function read(words: Int32Array, head: Buffer): Facts {
+/** The fixed words are what they were. */
+export const isWhole = (words: Int32Array): boolean => words[CHECKSUM] === checksum(words, 0, CHECKSUM);
+
+/** What the fixed words say, right or wrong. */
+export function read(words: Int32Array): Facts {
+  const head = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
   const name = head.toString('utf8', 4 * W.name, 4 * (W.name + NAME_WORDS));
   return {
     version: words[W.version]!,

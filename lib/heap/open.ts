@@ -1,11 +1,13 @@
 /** Opening heaps: files are looked at before anything is mapped, locked before anything is written. */
+import { constants as buffers } from 'node:buffer';
 import { randomInt } from 'node:crypto';
-import { constants, fstatSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { constants, fstatSync, fsyncSync, ftruncateSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { handOver, openDescriptor } from '../descriptor.js';
 import { native } from '../native.js';
 import { Mapping } from '../mapping/mapping.js';
 import { parseMaps } from '../procfs/maps.js';
 import { codeOf } from '../procfs/errors.js';
+import { syncName } from './disk.js';
 import { badHeap, HeapBusyError, HeapFileError } from './errors.js';
 import { decode, encode, type Facts, HEADER_BYTES, LENGTH, plan, WRITER } from './header.js';
 import { Region } from './region.js';
@@ -25,7 +27,14 @@ export function inMemory(limit: number, name: string, base = 0n): Region {
 }
 
 /** A new heap in the empty file `fd`, which is taken over. `base` 0n: a place of our choice. */
-export function createIn(fd: number, path: string, limit: number, name: string, base: bigint): Region {
+export function createIn(
+  fd: number,
+  path: string,
+  limit: number,
+  name: string,
+  base: bigint,
+  sync = false,
+): Region {
   return handOver(fd, () => {
     lock(fd, path);
     if (fstatSync(fd).size !== 0) throw exists(path);
@@ -34,8 +43,9 @@ export function createIn(fd: number, path: string, limit: number, name: string, 
     try {
       const facts = { ...planned, base: mapping.address };
       writeSync(fd, encode(facts), 0, HEADER_BYTES, 0);
+      if (sync) fsyncSync(fd);
       ftruncateSync(fd, facts.arenaAt);
-      return new Region(mapping, facts, 'file');
+      return new Region(mapping, facts, 'file', sync);
     } catch (error) {
       ftruncateSync(fd, 0);
       throw error;
@@ -43,18 +53,20 @@ export function createIn(fd: number, path: string, limit: number, name: string, 
   });
 }
 
-export function create(path: string, limit: number, name: string): Region {
+export function create(path: string, limit: number, name: string, sync: boolean): Region {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK;
-  return createIn(openDescriptor(path, flags, 0o600), path, limit, name, 0n);
+  const fd = openDescriptor(path, flags, 0o600);
+  if (sync) handOver(fd, () => syncName(path));
+  return createIn(fd, path, limit, name, 0n, sync);
 }
 
-export function attach(path: string, mode: HeapMode): Region {
+export function attach(path: string, mode: HeapMode, sync: boolean): Region {
   const access = mode === 'write' ? constants.O_RDWR : constants.O_RDONLY;
-  return attachTo(openDescriptor(path, access | constants.O_NONBLOCK), path, mode, 'recorded');
+  return attachTo(openDescriptor(path, access | constants.O_NONBLOCK), path, mode, 'recorded', sync);
 }
 
 /** The heap in the file `fd`, which is taken over. */
-export function attachTo(fd: number, path: string, mode: HeapMode, place: Place): Region {
+export function attachTo(fd: number, path: string, mode: HeapMode, place: Place, sync = false): Region {
   return handOver(fd, () => {
     const { facts, writer } = look(fd, path);
     if (mode === 'write') lock(fd, path, writer);
@@ -62,7 +74,7 @@ export function attachTo(fd: number, path: string, mode: HeapMode, place: Place)
     const bytes = facts.arenaAt + facts.limit;
     const access = mode === 'copy-on-write' ? 'private' : mode;
     const ground = mode === 'write' ? 'file' : mode === 'read' ? 'fixed' : 'memory';
-    return new Region(mapped(fd, { path, access }, bytes, facts.base, place), facts, ground);
+    return new Region(mapped(fd, { path, access }, bytes, facts.base, place), facts, ground, sync);
   });
 }
 
@@ -81,6 +93,7 @@ function checkLength(fd: number, path: string, { arenaAt, limit }: Facts, mode: 
   const { size } = fstatSync(fd);
   if (length > limit || length < 0)
     throw badHeap(path, `says a length of ${length}, beyond its limit of ${limit}`);
+  checkFits(path, length);
   if (length === 0 && mode !== 'write')
     throw badHeap(path, "was not finished by whoever made it, which attaching with mode 'write' does");
   if (length === 0) ftruncateSync(fd, arenaAt);
@@ -88,17 +101,13 @@ function checkLength(fd: number, path: string, { arenaAt, limit }: Facts, mode: 
     throw badHeap(path, `is truncated: ${size} bytes are left of ${arenaAt + length}`);
 }
 
-/** A private copy of a heap file whose header can be read, whatever else is wrong; what is missing of it is zeroes. */
-export function attachDamaged(path: string): Region {
-  return handOver(openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK), (fd) => {
-    const { facts, length } = look(fd, path);
-    const bytes = facts.arenaAt + facts.limit;
-    const mapping = mapped(fd, { path, access: 'private' }, bytes, facts.base, 'anywhere');
-    const there = Math.max(0, fstatSync(fd).size - facts.arenaAt);
-    const plausible = length > 0 && length <= facts.limit ? length : there;
-    mapping.write(4 * LENGTH, new Uint8Array(Int32Array.of(Math.ceil(plausible / 4096)).buffer));
-    return new Region(mapping, facts, 'memory');
-  });
+/** Throws for what no ArrayBuffer here can have. */
+export function checkFits(path: string, length: number): void {
+  if (length <= buffers.MAX_LENGTH) return;
+  throw new HeapFileError(
+    'ERR_MEMPROBE_UNSUPPORTED',
+    `${path} has ${length} bytes, and an ArrayBuffer of this Node ${buffers.MAX_LENGTH} at most; Node 22 and later have longer ones`,
+  );
 }
 
 interface Access {
@@ -106,7 +115,7 @@ interface Access {
   readonly access: 'write' | 'read' | 'private';
 }
 
-function mapped(fd: number, access: Access, bytes: number, base: bigint, place: Place): Mapping {
+export function mapped(fd: number, access: Access, bytes: number, base: bigint, place: Place): Mapping {
   if (place === 'anywhere') return Mapping.reserved(fd, bytes, access);
   try {
     return Mapping.reserved(fd, bytes, { ...access, address: base });

@@ -1,10 +1,10 @@
 /** The bytes of a heap: a mapping of the whole reserved address space, of which the file or memory covers a part. */
 import { constants } from 'node:buffer';
-import { ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync } from 'node:fs';
 import type { Room } from '../allocator/backing.js';
 import type { Mapping } from '../mapping/mapping.js';
-import { native } from '../native.js';
 import { codeOf } from '../procfs/errors.js';
+import { allocate } from './disk.js';
 import { type Facts, HEADER_BYTES, lengthOf, setLength } from './header.js';
 
 /** What lies under the arena: a file that grows with it, memory of its own, or a file that only others change. */
@@ -25,6 +25,7 @@ export class Region implements Room {
   readonly limit: number;
   /** Why it did not grow the last time: no space on the disk. */
   failure: Error | undefined;
+  #lost: unknown;
   /** Called when `live`, `words` and `buffer` are other objects than before. */
   moved: () => void = () => undefined;
 
@@ -32,6 +33,8 @@ export class Region implements Room {
     readonly mapping: Mapping,
     readonly facts: Facts,
     readonly ground: Ground,
+    /** Each step is on the disk before the next. */
+    readonly sync = false,
   ) {
     this.limit = Math.min(facts.limit, constants.MAX_LENGTH);
     this.header = new Int32Array(mapping.view(0, facts.headerSize).buffer, 0, HEADER_BYTES / 4);
@@ -53,8 +56,21 @@ export class Region implements Room {
     if (wanted > this.length) return this.#extend(wanted);
     if (wanted === this.length) return false;
     setLength(this.header, wanted);
+    this.settle();
     if (this.ground === 'file') ftruncateSync(this.mapping.fd, this.facts.arenaAt + wanted);
     return true;
+  }
+
+  /** Waits for the disk, where each step is to be there before the next: what was stored so far never comes behind what follows. */
+  settle(length = this.length): void {
+    if (!this.sync) return;
+    if (this.#lost !== undefined) throw this.#lost;
+    try {
+      this.mapping.flush(0, this.facts.arenaAt + length);
+    } catch (error) {
+      this.#lost = error; // the kernel tells only once, and takes what it lost for written
+      throw error;
+    }
   }
 
   /** The heap has grown, perhaps in another process. */
@@ -78,7 +94,9 @@ export class Region implements Room {
   #extend(wanted: number): boolean {
     this.failure = undefined;
     if (this.ground === 'file' && !this.#allocate(wanted)) return false;
+    this.settle(wanted);
     setLength(this.header, wanted);
+    this.settle();
     this.follow();
     return true;
   }
@@ -98,19 +116,6 @@ export class Region implements Room {
       this.failure = error;
       ftruncateSync(this.mapping.fd, arenaAt + length);
       return false;
-    }
-  }
-}
-
-/** fallocate(2), or zeroes where the filesystem has none. The range was never used. */
-function allocate(fd: number, offset: number, length: number): void {
-  try {
-    native.libc.allocate_file(fd, offset, length);
-  } catch (error) {
-    if (codeOf(error) !== 'EOPNOTSUPP' && codeOf(error) !== 'ENOTSUP') throw error;
-    const zeroes = Buffer.alloc(Math.min(length, 2 ** 20));
-    for (let done = 0; done < length;) {
-      done += writeSync(fd, zeroes, 0, Math.min(zeroes.length, length - done), offset + done);
     }
   }
 }

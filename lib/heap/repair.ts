@@ -31,10 +31,11 @@ export function undo(region: Region): void {
   if (from !== 0) {
     setLive(live, 8 * from);
     clearLive(live, 8 * header[MOVE_TO]!);
-    header[MOVE_FROM] = 0;
   }
   const pending = header[PENDING]!;
   if (pending !== 0 && !isChained(wordsOf(region), header[ROOTS]!, pending)) clearLive(live, 8 * pending);
+  region.settle();
+  header[MOVE_FROM] = 0;
   header[PENDING] = 0;
 }
 

@@ -21,6 +21,8 @@ export interface RootsHome {
   /** A block for a node, PENDING until it is in the list. */
   allocate(bytes: number): number;
   free(ptr: number): void;
+  /** What was stored so far is on the disk before what follows, where that is wanted. */
+  settle(): void;
   /** Throws unless stores are allowed, and `ptr` is a live block. */
   admit(ptr: number): void;
   isLive(ptr: number): boolean;
@@ -32,6 +34,12 @@ const NAME = 2;
 const LAYOUT = 3;
 const TEXT = 16;
 const MOST = 65_535;
+
+/** Bytes for text in the node at `unit`. */
+const roomIn = (words: Int32Array, unit: number): number => (words[2 * unit - 1]! >>> 3) * 8 - 4 - TEXT;
+
+/** What a program may have called its root: no control characters, and UTF-8. */
+const isText = (text: string): boolean => !/[\0-\x1f\ufffd]/.test(text);
 
 export class Roots {
   readonly #home: RootsHome;
@@ -50,7 +58,9 @@ export class Roots {
     const node = this.#find(name);
     if (node === 0) return this.#insert(name, ptr, layout);
     this.#expect(node, name, layout);
+    this.#home.settle();
     this.#home.words[node / 4 + UNIT] = ptr / 8;
+    this.#home.settle();
   }
 
   /** 0 where there is none. With `layout`, ERR_MEMPROBE_ROOT_TYPE unless it is of that. */
@@ -74,8 +84,10 @@ export class Roots {
     const next = words[node / 4 + NEXT]!;
     const before = [...this.nodes()].find((each) => 8 * words[each / 4 + NEXT]! === node);
     header[PENDING] = node / 8;
+    this.#home.settle();
     if (before === undefined) header[ROOTS] = next;
     else words[before / 4 + NEXT] = next;
+    this.#home.settle();
     this.#home.free(node);
     header[PENDING] = 0;
     return true;
@@ -97,6 +109,19 @@ export class Roots {
     }
   }
 
+  /** @internal Lists the block at `ptr` again if it looks like a node that was listed. */
+  adopt(ptr: number): void {
+    const { words, header } = this.#home;
+    const unit = ptr / 8;
+    if (!this.#home.isLive(8 * words[2 * unit + UNIT]!) || !this.#fits(words, unit)) return;
+    const { name, layout } = this.#read(ptr);
+    const bytes = words[2 * unit + NAME]! + words[2 * unit + LAYOUT]!;
+    // The allocator gives up to an eighth more than was asked for.
+    if (roomIn(words, unit) > 1.25 * bytes + 24 || !isText(name + layout) || this.has(name)) return;
+    words[2 * unit + NEXT] = header[ROOTS]!;
+    header[ROOTS] = unit;
+  }
+
   /** Where a chain ends that does not end well; 0: it does. */
   brokenAt(): number {
     const { words, header } = this.#home;
@@ -108,8 +133,7 @@ export class Roots {
   /** What the node says of its text is within its block. */
   #fits(words: Int32Array, unit: number): boolean {
     const [name, layout] = [words[2 * unit + NAME]!, words[2 * unit + LAYOUT]!];
-    const room = (words[2 * unit - 1]! >>> 3) * 8 - 4 - TEXT;
-    return name >= 0 && layout >= 0 && name <= MOST && layout <= MOST && name + layout <= room;
+    return name >= 0 && layout >= 0 && name <= MOST && layout <= MOST && name + layout <= roomIn(words, unit);
   }
 
   #insert(name: string, ptr: number, layout: string): void {
@@ -122,7 +146,9 @@ export class Roots {
     words[node / 4 + LAYOUT] = second.length;
     this.#bytes(node + TEXT, first.length).set(first);
     this.#bytes(node + TEXT + first.length, second.length).set(second);
+    this.#home.settle();
     header[ROOTS] = node / 8;
+    this.#home.settle();
     header[PENDING] = 0;
   }
 

@@ -4,14 +4,17 @@ import { FIRST } from '../allocator/layout.js';
 import { ROOTS } from './header.js';
 import { Heap } from './heap.js';
 import { clearLive, isLive, walker } from './live.js';
-import { attachDamaged } from './open.js';
+import { attachDamaged } from './damaged.js';
 import type { Region } from './region.js';
 import { remake, undo, wordsOf } from './repair.js';
+import { eachBlock } from './survey.js';
 
 export interface Salvage {
   readonly blocks: number;
   readonly bytes: number;
   readonly roots: number;
+  /** The header was damaged: the limit and where things lie were found out from the rest. */
+  readonly guessed: boolean;
   /** Offsets of blocks whose headers are gone. */
   readonly lostBlocks: number[];
   /** Roots that named such blocks; and '?' where the list itself is broken. */
@@ -24,7 +27,7 @@ export function salvage(path: string, target: string): Salvage {
     const message = `EEXIST: ${target} is there already; name a file that is not`;
     throw Object.assign(new Error(message), { code: 'EEXIST', errno: -17, syscall: 'open', path: target });
   }
-  const region = attachDamaged(path);
+  const { region, guessed } = attachDamaged(path);
   const lostBlocks = dropBroken(region);
   undo(region);
   lostBlocks.push(...dropBroken(region));
@@ -32,10 +35,11 @@ export function salvage(path: string, target: string): Salvage {
   const heap = Heap.over(region, 'copy-on-write', path, { whole: true });
   try {
     const lostRoots = dropRoots(heap);
+    if (guessed || lostRoots.includes('?')) adoptRoots(heap);
     heap.check();
     heap.snapshot(target);
     const { usedBlocks, usedBytes, roots } = heap.stats();
-    return { blocks: usedBlocks, bytes: usedBytes, roots, lostBlocks, lostRoots };
+    return { blocks: usedBlocks, bytes: usedBytes, roots, guessed, lostBlocks, lostRoots };
   } finally {
     heap.close();
   }
@@ -83,4 +87,12 @@ function dropRoots(heap: Heap): string[] {
     lost.push(name);
   }
   return lost;
+}
+
+/** Behind where the list of roots breaks off there may be more. */
+function adoptRoots(heap: Heap): void {
+  const listed = new Set(heap.roots.nodes());
+  const others: number[] = [];
+  eachBlock(heap.region, (ptr) => !listed.has(ptr) && others.push(ptr));
+  for (const ptr of others) heap.roots.adopt(ptr);
 }

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { FIRST, TOP } from '../allocator/layout.js';
+import { syncName } from './disk.js';
 import { DIRTY, SEAL, seal, setLength, WRITER } from './header.js';
 import type { Region } from './region.js';
 
@@ -26,6 +27,7 @@ export function saveTo(path: string, region: Region): void {
     save(fd, shared, region);
     fsyncSync(fd);
     renameSync(draft, path);
+    syncName(path);
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;

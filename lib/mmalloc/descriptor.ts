@@ -6,6 +6,7 @@ import type { Address } from '../address.js';
 import { integer, wrongType } from '../arguments.js';
 import { codeOf } from '../procfs/errors.js';
 import { Heap } from '../heap/heap.js';
+import { MOST } from '../heap/header.js';
 import * as open from '../heap/open.js';
 import { BreakGround } from './break.js';
 import { type Ground, MappedGround } from './ground.js';
@@ -60,7 +61,7 @@ const LEAST = 65_536;
 
 export function attach(fd: number, base: Address, options: AttachOptions): Heap {
   const { limit = LIMIT, relocate = false } = options;
-  integer('options.limit', limit, LEAST, 16 * 2 ** 30);
+  integer('options.limit', limit, LEAST, MOST);
   if (!isOpen(fd)) return Heap.over(open.inMemory(limit, '', base), 'write', 'memory');
   const path = readlinkSync(`/proc/self/fd/${fd}`);
   // A description of our own: its lock, and its end, are the heap's.

