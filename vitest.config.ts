@@ -11,5 +11,6 @@ export default defineConfig({
     // No test says how fast something is; a loaded machine may take its time.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

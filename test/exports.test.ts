@@ -33,19 +33,15 @@ describe('a strict TypeScript project that names no types can import every entry
   for (const name of ['@types', 'undici-types'])
     symlinkSync(join(cwd, 'node_modules', name), join(project, 'node_modules', name));
 
-  test.each(entries.filter((entry) => !entry.endsWith('.json')))(
-    '%s',
-    async (entry) => {
-      const source = join(project, `${entry.replace('/', '-')}.mts`);
-      writeFileSync(source, `export * from '${entry}';\n`);
-      const flags = ['--ignoreConfig', '--strict', '--noEmit', '--module', 'nodenext', '--preserveSymlinks'];
-      const { stdout } = await collectText(join(cwd, 'node_modules/.bin/tsc'), [...flags, source], {
-        cwd: project,
-      });
-      expect(stdout).toBe('');
-    },
-    60_000,
-  );
+  test.each(entries.filter((entry) => !entry.endsWith('.json')))('%s', async (entry) => {
+    const source = join(project, `${entry.replace('/', '-')}.mts`);
+    writeFileSync(source, `export * from '${entry}';\n`);
+    const flags = ['--ignoreConfig', '--strict', '--noEmit', '--module', 'nodenext', '--preserveSymlinks'];
+    const { stdout } = await collectText(join(cwd, 'node_modules/.bin/tsc'), [...flags, source], {
+      cwd: project,
+    });
+    expect(stdout).toBe('');
+  });
 });
 
 test('memprobe/allocator can be bundled for a browser', async () => {

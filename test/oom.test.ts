@@ -33,32 +33,28 @@ async function roomFor(node: string): Promise<number> {
 
 test.each(
   NODES.flatMap((node) => Object.entries(TAKERS).map(([name, taker]) => [name, node, ...taker] as const)),
-)(
-  '%s under a tight RLIMIT_AS throws, and the books stay right: %s',
-  { timeout: 60_000 },
-  async (_, node, call, codes) => {
-    const room = await roomFor(node);
-    const { code, signal, stdout, stderr } = await run(
-      `${SCENE}
+)('%s under a tight RLIMIT_AS throws, and the books stay right: %s', async (_, node, call, codes) => {
+  const room = await roomFor(node);
+  const { code, signal, stdout, stderr } = await run(
+    `${SCENE}
        const big = anonymous(64 << 20);
        let code;
        for (let i = 0; i < 4000 && code === undefined; i++) try { ${call}; } catch (error) { code = error.code ?? error.name; }
        for (const each of kept) if (typeof each === 'bigint') outcome(() => libc.free(each));
        kept.length = 0;
        say([code, libc.guard_check()]);`,
-      { node, before: `ulimit -v ${room}`, timeout: 50_000 },
-    );
-    if (code !== 0) {
-      expect({ signal, stderr }).toEqual({ signal: 'SIGABRT', stderr: expect.stringMatching(NODE_GAVE_UP) });
-      return;
-    }
-    const [thrown, problems]: unknown[] = JSON.parse(stdout);
-    expect(thrown).toEqual(expect.stringMatching(codes));
-    expect(problems).toEqual([]);
-  },
-);
+    { node, before: `ulimit -v ${room}` },
+  );
+  if (code !== 0) {
+    expect({ signal, stderr }).toEqual({ signal: 'SIGABRT', stderr: expect.stringMatching(NODE_GAVE_UP) });
+    return;
+  }
+  const [thrown, problems]: unknown[] = JSON.parse(stdout);
+  expect(thrown).toEqual(expect.stringMatching(codes));
+  expect(problems).toEqual([]);
+});
 
-test('the promise forms reject', { timeout: 60_000 }, async () => {
+test('the promise forms reject', async () => {
   const room = await roomFor(process.execPath);
   expect(
     await said(
@@ -67,7 +63,7 @@ test('the promise forms reject', { timeout: 60_000 }, async () => {
          say([await rejection(promises.mmap(0n, 2 ** 36, 3, c.MAP_PRIVATE | c.MAP_ANONYMOUS, -1, 0)),
               await rejection(promises.peek(big, 300 << 20)), libc.guard_counts().pins, libc.guard_check()]);
        })();`,
-      { before: `ulimit -v ${room}`, timeout: 50_000 },
+      { before: `ulimit -v ${room}` },
     ),
   ).toEqual([['ENOMEM', expect.stringMatching(/^(ENOMEM|ok)$/), 0, []]]);
 });

@@ -35,12 +35,9 @@ const BRAWL = `
   })();`;
 
 describe.each(NODES)('on %s', (node) => {
-  test(
-    'eight workers brawl, four are terminated half-way, and the books are right afterwards',
-    { timeout: 120_000 },
-    async () => {
-      const [codes, problems, left] = await said(
-        `const { Worker } = require('node:worker_threads');
+  test('eight workers brawl, four are terminated half-way, and the books are right afterwards', async () => {
+    const [codes, problems, left] = await said(
+      `const { Worker } = require('node:worker_threads');
          const slots = new BigUint64Array(new SharedArrayBuffer(64 * 8));
          const brawl = (n) => new Promise((resolve, reject) => {
            const worker = new Worker(${JSON.stringify(BRAWL)}, { eval: true, workerData: { slots, seed: n * 7919 + 1, rounds: 2000 } });
@@ -57,28 +54,24 @@ describe.each(NODES)('on %s', (node) => {
            for (let i = 0; i < 100 && libc.guard_counts().stale > 0; i++) { gc(); await new Promise((next) => setTimeout(next, 10)); }
            say(libc.guard_counts());
          })();`,
-        { node, args: ['--expose-gc'], timeout: 110_000 },
-      );
-      expect(codes).toEqual(Array(8).fill(0));
-      expect(problems).toEqual([]);
-      expect(left).toMatchObject({
-        ranges: 0,
-        pins: 0,
-        views: 0,
-        stale: 0,
-        retired: 0,
-        shares: 0,
-        orphans: 0,
-      });
-    },
-  );
+      { node, args: ['--expose-gc'] },
+    );
+    expect(codes).toEqual(Array(8).fill(0));
+    expect(problems).toEqual([]);
+    expect(left).toMatchObject({
+      ranges: 0,
+      pins: 0,
+      views: 0,
+      stale: 0,
+      retired: 0,
+      shares: 0,
+      orphans: 0,
+    });
+  });
 
-  test(
-    'the addon is loaded and unloaded 200 times in workers, and leaves nothing',
-    { timeout: 120_000 },
-    async () => {
-      const { code, stdout, stderr } = await run(
-        `const { Worker } = require('node:worker_threads');
+  test('the addon is loaded and unloaded 200 times in workers, and leaves nothing', async () => {
+    const { code, stdout, stderr } = await run(
+      `const { Worker } = require('node:worker_threads');
          const source = \`const { libc, promises, constants: c } = require(process.env.ADDON);
            const addr = libc.mmap(0n, 8192, 3, c.MAP_PRIVATE | c.MAP_ANONYMOUS, -1, 0), block = libc.malloc(50);
            globalThis.views = [libc.view(addr, 100), libc.view(block, 50)];
@@ -95,12 +88,11 @@ describe.each(NODES)('on %s', (node) => {
            for (const [addr, block] of left) { libc.munmap(addr, 8192); libc.free(block); }
            say([left.length, libc.guard_check(), libc.guard_counts()]);
          })();`,
-        { node, timeout: 110_000 },
-      );
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      const [loads, problems, counts]: unknown[] = JSON.parse(stdout);
-      expect([loads, problems]).toEqual([200, []]);
-      expect(counts).toMatchObject(NOTHING_HELD);
-    },
-  );
+      { node },
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [loads, problems, counts]: unknown[] = JSON.parse(stdout);
+    expect([loads, problems]).toEqual([200, []]);
+    expect(counts).toMatchObject(NOTHING_HELD);
+  });
 });

@@ -31,7 +31,7 @@ describe.each(nodes)('%s', (bin) => {
   test('values of every kind arrive as they are', async () => {
     await using target = await startNode(IDLE, { bin });
     await using attachment = await attach(target.pid);
-    const value = (expression: string) => attachment.evaluate(expression);
+    const value = (expression: string) => attachment.evaluate(expression, { timeout: 60_000 });
     expect(await value('undefined')).toBeUndefined();
     expect(await value('null')).toBeNull();
     expect(await value('2n ** 64n')).toBe(2n ** 64n);

@@ -38,7 +38,7 @@ export class Started implements AsyncDisposable {
   }
 
   async printed(text: string): Promise<this> {
-    for (const end = performance.now() + 15_000; !this.stdout.includes(text); await sleep(5)) {
+    for (const end = performance.now() + 60_000; !this.stdout.includes(text); await sleep(5)) {
       if (performance.now() > end || !this.isRunning)
         throw new Error(`no "${text}" in ${this.stdout}${this.stderr}`);
     }

@@ -50,9 +50,7 @@ describe('a pid', () => {
     await using parent = start('sh', ['-c', 'sleep 0.5 & echo child $!; exec sleep 60']);
     await parent.printed('\n');
     const pid = Number(/child (\d+)/.exec(parent.stdout)?.[1]);
-    await expect
-      .poll(() => readFileSync(`/proc/${pid}/status`, 'utf8'), { timeout: 10_000 })
-      .toMatch(/State:\tZ/);
+    await expect.poll(() => readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/State:\tZ/);
     await refuses(pid, 'NOT_A_PROCESS', new RegExp(`zombie: its parent, ${parent.pid}`));
   });
 
@@ -136,7 +134,7 @@ describe.each(nodes)('%s', (bin) => {
 
   test('a process that waits for a debugger has not begun', async () => {
     await using target = start(bin, ['--inspect-brk=0', '-e', '0']);
-    await expect.poll(() => target.stderr, { timeout: 10_000 }).toContain('ws://');
+    await expect.poll(() => target.stderr).toContain('ws://');
     await refuses(target.pid, 'STOPPED', /waits for a debugger/);
     expect(target.isRunning).toBe(true);
   });

@@ -130,32 +130,35 @@ describe('memprobe explain -- program', () => {
   });
 
   test('explains after the time that it was given, and the program goes on to its own end', async () => {
-    const program = "setTimeout(() => console.log('the end'), 2500)";
-    const { code, stdout } = await memprobe(['explain', '--after', '1', '--', 'node', '-e', program]);
+    const program =
+      "process.once('SIGTERM', () => { console.log('the end'); process.exit(); }); setInterval(() => {}, 1000)";
+    const { code, stdout } = await memprobe(['explain', '--after', '1', '--', 'node', '-e', program], {
+      kill: ['SIGTERM', 'resident'],
+    });
     expect(code).toBe(0);
     expect(stdout.indexOf('resident')).toBeGreaterThan(0);
     expect(stdout.indexOf('resident')).toBeLessThan(stdout.indexOf('the end'));
   });
 
   test('a program that runs the application in another process is said to, with the pid to ask for', async () => {
-    const app = 'console.log(process.pid); setTimeout(() => {}, 2500)';
-    const { stdout } = await memprobe([
-      'explain',
-      '--after',
-      '1',
-      '--',
-      'sh',
-      '-c',
-      `node -e "${app}"; true`,
-    ]);
-    const [pid = ''] = stdout.split('\n');
+    const app =
+      'console.log(process.pid); const { ppid } = process; setInterval(() => ppid === process.ppid || process.exit(), 50)';
+    const { stdout } = await memprobe(
+      ['explain', '--after', '1', '--', 'sh', '-c', `node -e "${app}"; true`],
+      {
+        kill: ['SIGTERM', 'resident'],
+      },
+    );
+    const [pid = ''] = /^\d+$/m.exec(stdout) ?? [];
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`the largest is node, .* --pid ${pid}\\b`));
   });
 
   test('asks the workers of the program too', async () => {
     const program = `const { Worker } = require('worker_threads');
-      const worker = new Worker('setTimeout(() => {}, 2500)', { eval: true });`;
-    const { stdout } = await memprobe(['explain', '--after', '1', '--json', '--', 'node', '-e', program]);
+      const worker = new Worker('setInterval(() => {}, 1000)', { eval: true });`;
+    const { stdout } = await memprobe(['explain', '--after', '1', '--json', '--', 'node', '-e', program], {
+      kill: ['SIGTERM', '"notes"'],
+    });
     expect(JSON.parse(stdout).notes).toEqual([]);
   });
 

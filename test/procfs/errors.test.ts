@@ -115,7 +115,7 @@ describe('an error of the kernel', () => {
     try {
       const [line] = await once(parent.stdout, 'data');
       const pid = Number(line);
-      await vi.waitUntil(async () => (await readStatus({ pid })).State?.startsWith('Z'), { timeout: 10_000 });
+      await vi.waitUntil(async () => (await readStatus({ pid })).State?.startsWith('Z'), { timeout: 60_000 });
       await expect(readSmapsRollup({ pid })).rejects.toMatchObject({
         code: 'ESRCH',
         message: expect.stringContaining('no memory of its own'),
