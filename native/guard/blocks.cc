@@ -6,8 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <memory>
 #include <thread>
+#include <utility>
 
 namespace memprobe::guard::blocks {
 std::array<std::atomic<Cell*>, kLeaves> leaves;
@@ -33,20 +34,47 @@ void join() {
   }
 }
 
-Cell* make_leaf(uintptr_t address) {
-  const size_t index = address >> kLeafBits;
-  if (index >= kLeaves) return nullptr;
+namespace {
+
+struct Unmap {
+  void operator()(Cell* leaf) const { munmap(leaf, kLeafBytes); }
+};
+using Leaf = std::unique_ptr<Cell, Unmap>;
+
+thread_local Leaf spare;
+
+Leaf map_leaf() {
   void* fresh =
       mmap(nullptr, kLeafBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (fresh == MAP_FAILED) return nullptr;
   madvise(fresh, kLeafBytes, MADV_NOHUGEPAGE);  // one byte in 2 MiB must not cost 2 MiB
+  return Leaf(static_cast<Cell*>(fresh));
+}
+
+}  // namespace
+
+Cell* make_leaf(uintptr_t address) {
+  const size_t index = address >> kLeafBits;
+  if (index >= kLeaves) return nullptr;
+  Leaf fresh = map_leaf();
+  if (fresh == nullptr) fresh = std::move(spare);
+  if (fresh == nullptr) return nullptr;
   Cell* expected = nullptr;
-  if (leaves[index].compare_exchange_strong(expected, static_cast<Cell*>(fresh))) return static_cast<Cell*>(fresh);
-  munmap(fresh, kLeafBytes);
-  return expected;
+  return leaves[index].compare_exchange_strong(expected, fresh.get()) ? fresh.release() : expected;
+}
+
+bool have_spare() {
+  if (spare == nullptr) [[unlikely]] spare = map_leaf();
+  return spare != nullptr;
 }
 
 namespace {
+
+// Eight cells at a time, aligned. Others may store into them meanwhile.
+uint64_t eight(const Cell* cells) {
+  using Word [[gnu::may_alias]] = uint64_t;
+  return __atomic_load_n(reinterpret_cast<const Word*>(cells), __ATOMIC_RELAXED);
+}
 
 // The highest marked cell at or below `address`, or 0.
 uintptr_t last_block_at_or_below(uintptr_t address) {
@@ -54,9 +82,7 @@ uintptr_t last_block_at_or_below(uintptr_t address) {
   for (size_t index = address >> kLeafBits, slots = slot_of(address) + 1;; index--, slots = kLeafBytes) {
     const Cell* leaf = leaves[index].load(std::memory_order_acquire);
     for (size_t i = leaf == nullptr ? 0 : slots; i-- > 0;) {
-      // Eight empty cells at a time: the way back through a large block is long.
-      uint64_t eight = 0;
-      while (i >= 8 && (std::memcpy(&eight, leaf + i - 7, sizeof eight), eight == 0)) i -= 8;
+      while (i % 8 == 7 && i > 8 && eight(leaf + i - 7) == 0) i -= 8;  // the way back through a large block is long
       if (leaf[i].load(std::memory_order_acquire) != kNone) return (index << kLeafBits) + i * kAlignment;
     }
     if (index == 0) return 0;
@@ -89,12 +115,15 @@ bool retired(const void* block) {
   return cell != nullptr && cell->load(std::memory_order_acquire) == kRetired;
 }
 
+bool attend(const void* block) {
+  Cell* cell = cell_of(block);
+  uint8_t expected = kLive;
+  return cell != nullptr && (cell->compare_exchange_strong(expected, kAttended) || expected == kAttended);
+}
+
 Extent attend(uintptr_t start, size_t length) {
   const uintptr_t block = last_block_at_or_below(start);
-  if (block == 0) return {};
-  Cell* cell = leaf_of(block) + slot_of(block);
-  uint8_t expected = kLive;
-  if (!cell->compare_exchange_strong(expected, kAttended) && expected != kAttended) return {};
+  if (block == 0 || !attend(reinterpret_cast<void*>(block))) return {};
   const uintptr_t end = block + malloc_usable_size(reinterpret_cast<void*>(block));
   if (start > end || length > end - start) return {};
   return {block, end};

@@ -54,7 +54,11 @@ inline Cell* cell_of(const void* block) {
   return leaf == nullptr ? nullptr : leaf + slot_of(address);
 }
 
+// Takes this thread's spare leaf where there is no memory for a new one.
 Cell* make_leaf(uintptr_t address);
+
+// This thread has a spare leaf: its next add() succeeds, wherever the block lies. False: there is no memory for one.
+bool have_spare();
 
 // --- the books ----------------------------------------------------------------------------------------------------
 
@@ -114,8 +118,12 @@ bool known(void* block);
 void retire(void* block);
 bool retired(const void* block);
 
-// The known block that holds all of [start, start + length), marked as attended so that it can't be freed unasked.
-// An extent of zeroes when there is none. The caller holds the lock of holds.
+// Marks the block as attended to, so that it can't be freed unasked. False: it is not a known block. The caller holds
+// the lock of holds.
+bool attend(const void* block);
+
+// The known block that holds all of [start, start + length), marked likewise. An extent of
+// zeroes when there is none.
 Extent attend(uintptr_t start, size_t length);
 
 // The shadow's own mappings.

@@ -131,6 +131,12 @@ bool Holds::stale_in(uintptr_t start, uintptr_t end) {
   return found;
 }
 
+void Holds::expect(uintptr_t start, uintptr_t end) {
+  each_overlapping(start, end, [&](Hold& hold) {
+    if (hold.stale) hold.remains.reserve(hold.remains.size() + 1);
+  });
+}
+
 void Holds::leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains) {
   each_overlapping(start, end, [&](Hold& hold) {
     if (hold.stale) hold.remains.push_back(remains);

@@ -59,6 +59,8 @@ class Holds {
   // Calls in progress, or views that are not stale, in whichever thread.
   bool used_in(uintptr_t start, uintptr_t end);
   bool stale_in(uintptr_t start, uintptr_t end);
+  // Makes room for what `leave` is about to add, which then allocates nothing.
+  void expect(uintptr_t start, uintptr_t end);
   // The stale views of [start, end) keep this until they are gone.
   void leave(uintptr_t start, uintptr_t end, const std::shared_ptr<const Remains>& remains);
   // The break goes up again: the addresses that it left behind are no longer reserved.

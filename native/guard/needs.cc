@@ -50,12 +50,12 @@ size_t unit_of(int flags, int fd) {
 
 bool release_block(napi_env env, void* block, Failure& why) {
   const Lock lock(books().lock);
-  const auto start = reinterpret_cast<uintptr_t>(block);
   // From here on nobody takes it without the lock: another thread may have freed it, and got it again, since claim.
-  if (blocks::attend(start, 0).start != start) {
+  if (!blocks::attend(block)) {
     why = not_owned("not a block that memprobe allocated, or already freed");
     return false;
   }
+  const auto start = reinterpret_cast<uintptr_t>(block);
   const uintptr_t end = start + malloc_usable_size(block);
   why = books().holds.obstacle(env, start, end);
   if (why) return false;
@@ -68,8 +68,7 @@ bool release_block(napi_env env, void* block, Failure& why) {
 bool KnowsBlock::enter(napi_env, void* block) {
   if (block == nullptr) return true;
   lock_ = Lock(books().lock);
-  const auto start = reinterpret_cast<uintptr_t>(block);
-  if (blocks::attend(start, 0).start == start) return true;
+  if (blocks::attend(block)) return true;
   return refuse(not_owned("not a block that memprobe allocated, or already freed"));
 }
 

@@ -116,6 +116,10 @@ struct Frees {
   }
 
  protected:
+  bool refuse(Failure why) {
+    why_ = std::make_unique<Failure>(std::move(why));
+    return false;
+  }
   // False: refused, or (without a reason) retired.
   bool release(napi_env env, void* block) {
     if (block == nullptr || blocks::claim(block) == blocks::Claim::Taken) [[likely]] return true;
@@ -132,13 +136,16 @@ struct Reallocates : Frees {
   template <class... A>
   bool enter(napi_env env, void* block, const A&...) {
     old_ = block;
+    // Once realloc has moved the block it is too late to find that it can't be recorded.
+    if (!blocks::have_spare()) [[unlikely]] return refuse(fail(ENOMEM));
     return release(env, block) || !refusal();
   }
   int leave(const Result<void*>& result, int failed) {
     if (failed != 0) return blocks::reinstate(old_), 0;
     void* block = result.value;
     if (old_ != nullptr && block != old_ && blocks::retired(old_)) bury(old_);
-    return block == nullptr || blocks::add(block) ? 0 : ENOMEM;
+    if (block != nullptr) blocks::add(block);
+    return 0;
   }
 
  private:

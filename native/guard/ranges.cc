@@ -51,6 +51,10 @@ size_t Ranges::mark_faulted(uintptr_t address) {
   return it->second.unit;
 }
 
+void Ranges::close(uintptr_t start, uintptr_t end) {
+  for (auto it = by_start_.lower_bound(start); it != by_start_.lower_bound(end); ++it) it->second.prot = PROT_NONE;
+}
+
 void Ranges::split(uintptr_t at) {
   auto it = by_start_.upper_bound(at);
   if (it == by_start_.begin()) return;

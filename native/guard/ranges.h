@@ -44,6 +44,8 @@ class MEMPROBE_SHARED Ranges {
   size_t unit_at(uintptr_t address) const;
   // An access to this address found no memory there. Returns its page size, 0 where no range holds it. Allocates nothing.
   size_t mark_faulted(uintptr_t address);
+  // The ranges inside [start, end), which none reaches across, are inaccessible. Allocates nothing.
+  void close(uintptr_t start, uintptr_t end);
   // What was known of these addresses is replaced. Of parts that `within` yields after `cut` it allocates nothing.
   void assign(const Range& range);
   // No range reaches across either end from here on.

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <new>
 
 #include "owned.h"
 
@@ -15,8 +16,13 @@ constexpr int kReservation = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
-void leave(uintptr_t start, uintptr_t end, Remains::Of of) {
-  books().holds.leave(start, end, std::make_shared<const Remains>(start, end, of));
+// Where there is no memory even for this note, the addresses stay reserved, or the block retired, for good.
+void leave(uintptr_t start, uintptr_t end, Remains::Of of) noexcept {
+  try {
+    books().holds.expect(start, end);  // once there are remains, every stale view must get its share of them
+    books().holds.leave(start, end, std::make_shared<const Remains>(start, end, of));
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 }  // namespace

@@ -14,9 +14,11 @@
 namespace memprobe::guard::shares {
 namespace {
 
+using Table = std::unordered_map<std::string, Share>;
+
 // Under the guard's lock.
-std::unordered_map<std::string, Share>& table() {
-  static std::unordered_map<std::string, Share> instance;
+Table& table() {
+  static Table instance;
   return instance;
 }
 std::atomic<size_t> orphans = 0;
@@ -41,33 +43,36 @@ Share* find(const Holder& holder) {
   return it == table().end() ? nullptr : &it->second;
 }
 
-using Entry = std::unordered_map<std::string, Share>::iterator;
-
-// Takes a share that nobody holds out of the books, unless something is in the way. The caller holds the lock.
-bool bow_out(Entry entry, std::vector<Share>& ended) {
+// Takes a share that nobody holds out of the books; nothing where something is in the way. The caller holds the lock.
+Table::node_type bow_out(Table::iterator entry) {
   const Share& share = entry->second;
-  if (share.moving || books().holds.used_in(share.start, share.end())) return false;
+  if (share.holders > 0 || share.moving || books().holds.used_in(share.start, share.end())) return {};
   books().ranges.erase(share.start, share.end());
-  ended.push_back(share);
-  table().erase(entry);
-  return true;
+  return table().extract(entry);
 }
 
 // It waits for others to end; meanwhile no view is made of it. The caller holds the lock.
 void orphan(const Share& share) {
   orphans++;
-  for (Range part : books().ranges.within(share.start, share.end())) {
-    part.prot = PROT_NONE;
-    books().ranges.assign(part);
+  books().ranges.close(share.start, share.end());
+}
+
+Table::node_type next_to_go() {
+  const Lock lock(books().lock);
+  for (auto entry = table().begin(); entry != table().end(); ++entry) {
+    if (Table::node_type ended = bow_out(entry)) {
+      orphans--;
+      return ended;
+    }
   }
+  return {};
 }
 
 // The caller does not hold the lock.
-void give_back(const std::vector<Share>& ended) {
-  for (const Share& share : ended) {
-    unmap(reinterpret_cast<void*>(share.start), share.end() - share.start);
-    if (share.fd >= 0) close(share.fd);
-  }
+void give_back(const Table::node_type& ended) {
+  const Share& share = ended.mapped();
+  unmap(reinterpret_cast<void*>(share.start), share.end() - share.start);
+  if (share.fd >= 0) close(share.fd);
 }
 
 }  // namespace
@@ -120,30 +125,27 @@ bool faulted(const Held& held) {
   return share != nullptr && books().ranges.faulted_in(share->start, share->end());
 }
 
-void let_go(napi_env env, const Held& held) {
-  std::vector<Share> ended;
+void let_go(napi_env env, const Held& held) noexcept {
+  Table::node_type ended;
   {
     const Lock lock(books().lock);
     Share* share = find(*held);
     if (share == nullptr) return;
     held->holds = false;
     books().holds.detach(env, share->start, share->end());
-    if (--share->holders == 0 && !bow_out(table().find(held->id), ended)) orphan(*share);
+    if (--share->holders > 0) return;
+    ended = bow_out(table().find(held->id));
+    if (!ended) orphan(*share);
   }
-  give_back(ended);
+  if (ended) give_back(ended);
 }
 
-void retry() {
-  if (orphans.load() == 0) return;
-  std::vector<Share> ended;
-  {
-    const Lock lock(books().lock);
-    for (auto it = table().begin(); it != table().end();) {
-      const auto entry = it++;
-      if (entry->second.holders == 0 && bow_out(entry, ended)) orphans--;
-    }
+void retry() noexcept {
+  while (orphans.load() > 0) {
+    const Table::node_type ended = next_to_go();
+    if (!ended) return;
+    give_back(ended);
   }
-  give_back(ended);
 }
 
 Counts counts() { return {.shares = table().size(), .orphans = orphans.load()}; }

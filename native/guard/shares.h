@@ -39,10 +39,11 @@ Result<Held> attach(const std::string& id);
 // A copy of the books' entry; a failure when the holder has let go.
 Result<Share> state(const Held& held);
 bool faulted(const Held& held);
-// Detaches this environment's views of it. Never fails: memory that can't go now goes as soon as it can.
-void let_go(napi_env env, const Held& held);
+// Detaches this environment's views of it. Never fails, as finalizers call it: it allocates nothing, and memory that
+// can't go now goes as soon as it can.
+void let_go(napi_env env, const Held& held) noexcept;
 // Something that memory may have waited for has ended.
-void retry();
+void retry() noexcept;
 
 // The shares and their holders, for the self-check.
 struct Counts {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "check.h"
+#include "memory.h"
 
 namespace blocks = memprobe::guard::blocks;
 using blocks::Claim;
@@ -81,6 +82,25 @@ void shadows() {
   blocks::remove(block.get());
 }
 
+// No address of a process: whoever looks for blocks of memory does not come by.
+void* far_away(uintptr_t leaf) { return reinterpret_cast<void*>((uintptr_t{0x90000} + leaf) << blocks::kLeafBits); }
+
+void spare() {
+  check::that(blocks::have_spare());
+  bool first = false;
+  bool second = true;
+  bool another = true;
+  {
+    const fake::NoRoom limit;
+    first = blocks::add(far_away(0));
+    second = blocks::add(far_away(1));
+    another = blocks::have_spare();
+  }
+  check::that(first && blocks::known(far_away(0)) && !second && !another);
+  check::that(blocks::have_spare());
+  blocks::remove(far_away(0));
+}
+
 void alone() {
   blocks::join();
   const Block block(std::malloc(100));
@@ -102,5 +122,6 @@ void blocks_tests() {
   check::fact("nothing that ends beyond a block is in it", beyond);
   check::fact("a byte far inside a large block belongs to it", large);
   check::fact("the shadow knows its own mappings", shadows);
+  check::fact("a spare leaf takes one block that there is no memory for", spare);
   check::fact("blocks are claimed once by one thread alone too", alone);
 }

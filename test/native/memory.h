@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "../../native/guard/owned.h"
 
@@ -46,6 +47,26 @@ class Pages {
 inline bool owned(uintptr_t start, size_t length) {
   const memprobe::guard::Lock lock(memprobe::guard::books().lock);
   return memprobe::guard::owns(start, length);
+}
+
+// As long as it lives the kernel gives no more address space.
+class NoRoom {
+ public:
+  NoRoom() {
+    getrlimit(RLIMIT_AS, &before_);
+    const rlimit none{.rlim_cur = memprobe::guard::page_size(), .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_AS, &none);
+  }
+  ~NoRoom() { setrlimit(RLIMIT_AS, &before_); }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+
+ private:
+  rlimit before_ = {};
+};
+
+inline bool is_mapped(uintptr_t start) {
+  return msync(reinterpret_cast<void*>(start), memprobe::guard::page_size(), MS_ASYNC) == 0;
 }
 
 }  // namespace fake

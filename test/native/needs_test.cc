@@ -116,6 +116,23 @@ void not_reallocated() {
   check::that(none.enter(fake::env, nullptr, size_t{1} << 46) && none.leave({}, ENOMEM) == 0);
 }
 
+void not_recordable() {
+  void* block = std::malloc(32);
+  check::that(blocks::add(block));
+  void* const far_away = reinterpret_cast<void*>(uintptr_t{0x98000} << blocks::kLeafBits);
+  Reallocates need;
+  bool entered = true;
+  {
+    const fake::NoRoom limit;
+    blocks::add(far_away);  // uses the spare leaf up
+    blocks::remove(far_away);
+    entered = need.enter(fake::env, block, size_t{64});
+  }
+  check::that(!entered && need.refusal().number == ENOMEM);
+  check::that(blocks::claim(block) == blocks::Claim::Taken);
+  std::free(block);
+}
+
 void locked() {
   const fake::Pages mine(2);
   const fake::Pages theirs(1, false);
@@ -139,5 +156,6 @@ void needs_tests() {
   check::fact("of protected memory there is no view", protect);
   check::fact("a call that never ran leaves everything as it was", never_run);
   check::fact("a block that was not reallocated is attended to as before", not_reallocated);
+  check::fact("a block whose new place might not be recorded is not reallocated", not_recordable);
   check::fact("ours is locked, others' anonymous memory is not", locked);
 }

@@ -80,8 +80,6 @@ void viewed() {
   check::that(buffer.references == 0);
 }
 
-bool is_mapped(uintptr_t start) { return msync(reinterpret_cast<void*>(start), page_size(), MS_ASYNC) == 0; }
-
 void used() {
   const fake::Pages mine(2);
   fake::Buffer buffer;
@@ -94,18 +92,18 @@ void used() {
   check::that(unmap(mine.address(), page_size()) == 0);
   transit.keep_out();
   end_view(fake::env, std::move(hold));
-  check::that(is_mapped(mine.start()) && !fake::owned(mine.start(), 1));
+  check::that(fake::is_mapped(mine.start()) && !fake::owned(mine.start(), 1));
   // What runs on still finds memory, or at least no signal.
   *reinterpret_cast<volatile char*>(mine.start()) = 1;
   buffer.end_use();
-  check::that(!is_mapped(mine.start()) && fake::owned(mine.start() + page_size(), page_size()));
+  check::that(!fake::is_mapped(mine.start()) && fake::owned(mine.start() + page_size(), page_size()));
 }
 
 void unused() {
   const fake::Pages mine(1);
   Transit transit;
   check::that(!transit.take(fake::env, mine.start(), mine.end()));
-  check::that(unmap(mine.address(), mine.length()) == 0 && !is_mapped(mine.start()));
+  check::that(unmap(mine.address(), mine.length()) == 0 && !fake::is_mapped(mine.start()));
   transit.keep_out();
 }
 
