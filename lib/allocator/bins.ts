@@ -40,8 +40,7 @@ export function find(words: Words, n: number): number {
     const summary = words[BIN_SUMMARY]! & (-2 << word);
     if (summary === 0) return 0;
     word = 31 - Math.clz32(summary & -summary);
-    map = words[BIN_MAP + word]!;
-    if (map === 0) throw corrupt(4 * (BIN_MAP + word), 'the map of bins contradicts its summary');
+    map = words[BIN_MAP + word]!; // 0 if the summary is wrong: what comes of it is no block of its bin, and unlink says so
   }
   return words[BINS + (word << 5) + 31 - Math.clz32(map & -map)]!;
 }

@@ -6,14 +6,12 @@ import type { Words } from './layout.js';
 
 // Taken over by name: V8 folds a module's own constants into machine code, imported ones it loads at each use.
 const AFTER_FREE = layout.AFTER_FREE;
-const ALIGNMENT = layout.ALIGNMENT;
 const CACHED = layout.CACHED;
 const FIRST = layout.FIRST;
 const FREE = layout.FREE;
 const LISTS = layout.LISTS;
 const LIST_COUNT = layout.LIST_COUNT;
 const LIST_MAP = layout.LIST_MAP;
-const MAX_REQUEST = layout.MAX_REQUEST;
 const MIN_UNITS = layout.MIN_UNITS;
 const TOP = layout.TOP;
 
@@ -30,7 +28,7 @@ export class Core {
 
   /** `words`: a formatted heap. */
   constructor(words: Words) {
-    const alignment = words[ALIGNMENT]!;
+    const alignment = words[layout.ALIGNMENT]!;
     this.words = words;
     this.round = alignment + 3;
     this.mask = -alignment >> 3;
@@ -83,7 +81,7 @@ export class Core {
     if (ptr === 0) return this.malloc(size);
     const b = this.blockAt(ptr);
     if (requested('size', size) === 0) return (this.free(ptr), 0);
-    if (size > MAX_REQUEST) return 0;
+    if (size > layout.MAX_REQUEST) return 0;
     return this.stretch(b, size) ? ptr : this.#move(b, size);
   }
 
@@ -109,7 +107,7 @@ export class Core {
 
   /** A block of `size` bytes, in units from the buffer's start; 0 where there is no room. */
   protected allocate(size: number): number {
-    return size > MAX_REQUEST ? 0 : this.take(this.units(size));
+    return size > layout.MAX_REQUEST ? 0 : this.take(this.units(size));
   }
 
   protected take(n: number): number {
@@ -154,8 +152,8 @@ export class Core {
     if (typeof ptr !== 'number') throw badNumber('ptr', ptr, 'an offset in the heap');
     const b = ptr / 8;
     if (!(b >= FIRST && b < words[TOP]!)) throw badPointer(ptr, 'is outside the blocks of this heap');
-    if (!Number.isInteger(ptr / words[ALIGNMENT]!))
-      throw badPointer(ptr, `is no multiple of ${words[ALIGNMENT]!}`);
+    if ((b | 0) !== b || (b & ~this.mask) !== 0)
+      throw badPointer(ptr, `is no multiple of ${words[layout.ALIGNMENT]!}`);
     const header = words[2 * b - 1]!;
     const n = header >>> 3;
     if (n < MIN_UNITS || b + n > words[TOP]!) throw badPointer(ptr, 'is not the start of a block');

@@ -3,8 +3,8 @@
  *
  *   take   a cached block of about the size, whole
  *          else find in a bin ─ cut off the rest ─┐
- *          else coalesce some of the cache, find  ├→ a block in use
- *          else carve from the top ───────────────┘
+ *          else coalesce some of the cache, find  ├→ a block in use; and some more for the cache,
+ *          else carve from the top ───────────────┘  the second time in a row that a size is cut off
  *   give   merge with a FREE neighbour in front and behind, then into the top or a bin
  */
 import { find, link, unlink } from './bins.js';
@@ -18,22 +18,24 @@ const AFTER_FREE = layout.AFTER_FREE;
 const BLOCKS = layout.BLOCKS;
 const CACHED = layout.CACHED;
 const CURSOR = layout.CURSOR;
+const CUT = layout.CUT;
 const END = layout.END;
-const FIRST = layout.FIRST;
-const FLAGS = layout.FLAGS;
 const FREE = layout.FREE;
 const LEVEL = layout.LEVEL;
 const LIST_COUNT = layout.LIST_COUNT;
 const LIST_MAP = layout.LIST_MAP;
 const LISTS = layout.LISTS;
-const MAGIC = layout.MAGIC;
 const MAX_UNITS = layout.MAX_UNITS;
 const MIN_UNITS = layout.MIN_UNITS;
 const PEAK = layout.PEAK;
 const TOP = layout.TOP;
 
-/** Cached blocks that one call coalesces at most, some tens of nanoseconds each: the bound of its worst case. */
-const MOST = 128;
+/** What one call coalesces at most, in cached blocks that lie side by side: the bound of its worst case. */
+const MOST = 512;
+/** What a block costs, in the same measure, that has to be merged with what is around it. */
+const ALONE = 4;
+/** Blocks that are cut off for the cache at once, at most. */
+const STOCK = 15;
 /** Units from which on a hole is worth some of the cache, wherever the top is. */
 const LARGE = 256;
 
@@ -72,7 +74,7 @@ export function take(words: Words, n: number): number {
     const top = words[TOP]! + n;
     if (top <= words[PEAK]! && top <= words[LEVEL]! && n < LARGE) return carve(words, n);
     // Room below the top is worth some work.
-    if (consolidate(words, MOST) === 0) return carve(words, n);
+    if (!consolidate(words)) return carve(words, n);
     b = find(words, n);
     if (b === 0) return carve(words, n);
   }
@@ -85,17 +87,30 @@ export function take(words: Words, n: number): number {
   } else {
     words[2 * b - 1] = (n << 3) | flag;
     words[BLOCKS]!++;
-    link(words, b + n, length - n, 0);
+    const rest = words[CUT] === n ? stock(words, b + n, b + length, n) : b + n;
+    words[CUT] = n;
+    link(words, rest, b + length - rest, 0);
   }
   return b;
 }
 
-/** Cuts the block b in use to n units if the rest can be a block; what is behind must not be FREE. */
-function split(words: Words, b: number, length: number, n: number): void {
-  if (length - n < MIN_UNITS) return;
-  words[2 * b - 1] = (n << 3) | (words[2 * b - 1]! & AFTER_FREE);
-  words[BLOCKS]!++;
-  link(words, b + n, length - n, 0);
+/**
+ * The second block of n units in a row that no list had: more will follow. Cuts them off the units from `start` to `end`
+ * into their list, which is empty, an eighth of the units at most. Returns where the rest begins.
+ */
+function stock(words: Words, start: number, end: number, n: number): number {
+  const last = start + Math.min(STOCK * n, (end - start) >> 3);
+  if (start + n > last || n >= LIST_COUNT) return start;
+  words[LIST_MAP + (n >>> 5)]! |= 1 << n;
+  words[LISTS + n] = start;
+  let b = start;
+  for (; b + n <= last; b += n) {
+    words[2 * b - 1] = (n << 3) | CACHED;
+    words[2 * b] = b + n;
+    words[BLOCKS]!++;
+  }
+  words[2 * (b - n)] = 0;
+  return b;
 }
 
 /** A new block at the top, or 0. */
@@ -157,52 +172,46 @@ function vanish(words: Words, b: number): void {
 }
 
 /**
- * Coalesces up to `most` cached blocks, list by list from where it last stopped; the number done. The round ends where it
+ * Coalesces some of the cache, list by list from where it last stopped; whether there was any. The round ends where it
  * began. What was freed in order comes out as neighbours: they are put together, and go to a bin once.
  */
-export function consolidate(words: Words, most: number): number {
-  let list = nextList(words, words[CURSOR]!);
+function consolidate(words: Words): boolean {
+  let list = words[CURSOR]!;
   let wrapped = false;
-  let done = 0;
+  let effort = MOST;
   let run = 0; // a block in use, of neighbours so far
-  while (done < most) {
+  while (effort > 0) {
+    list = nextList(words, list);
     if (list === LIST_COUNT) {
       if (wrapped) break;
       wrapped = true;
-      list = nextList(words, 0);
+      list = 0;
       continue;
     }
     const b = pop(words, list);
-    if (b === 0) {
-      words[LIST_MAP + (list >>> 5)]! &= ~(1 << list);
-      list = nextList(words, list);
-    } else {
-      run = join(words, run, b, list);
-      done++;
+    if (b === 0) words[LIST_MAP + (list >>> 5)]! &= ~(1 << list);
+    else {
+      const joined = run === 0 ? b : join(words, run, b, list);
+      if (joined === 0) give(words, run, words[2 * run - 1]!);
+      effort -= joined === 0 ? ALONE : 1;
+      run = joined === 0 ? b : joined;
     }
   }
   if (run !== 0) give(words, run, words[2 * run - 1]!);
   words[CURSOR] = list % LIST_COUNT;
   words[LEVEL] = levelAbove(words[TOP]!);
-  return done;
+  return run !== 0;
 }
 
-/** The block b of n units, in use, and the run in front of it or behind as one block; no neighbours: the run is freed. */
+/** The block b of n units, in use, and the run in front of it or behind as one block; 0 where they are no neighbours. */
 function join(words: Words, run: number, b: number, n: number): number {
-  if (run === 0) return b;
   const length = words[2 * run - 1]! >>> 3;
-  if (b + n === run) {
-    words[2 * b - 1] = ((n + length) << 3) | (words[2 * b - 1]! & AFTER_FREE);
-    vanish(words, run);
-    return b;
-  }
-  if (run + length === b) {
-    words[2 * run - 1] = ((length + n) << 3) | (words[2 * run - 1]! & AFTER_FREE);
-    vanish(words, b);
-    return run;
-  }
-  give(words, run, words[2 * run - 1]!);
-  return b;
+  const first = Math.min(b, run);
+  const second = Math.max(b, run);
+  if (first + (first === b ? n : length) !== second) return 0;
+  words[2 * first - 1] = ((length + n) << 3) | (words[2 * first - 1]! & AFTER_FREE);
+  vanish(words, second);
+  return first;
 }
 
 /** Makes the block b in use n units long where it stands; false if what is behind is in the way. */
@@ -222,9 +231,9 @@ export function resize(words: Words, b: number, n: number): boolean {
     words[2 * (after + room) - 1]! &= ~AFTER_FREE;
   }
   const whole = Math.max(length + room, n);
-  words[2 * b - 1] = (whole << 3) | (words[2 * b - 1]! & FLAGS);
+  words[2 * b - 1] = (whole << 3) | (words[2 * b - 1]! & layout.FLAGS);
   if (b + whole > words[TOP]!) raise(words, b + whole);
-  else split(words, b, whole, n);
+  else if (whole - n >= MIN_UNITS) shrink(words, b, n);
   return true;
 }
 
@@ -232,7 +241,7 @@ export function resize(words: Words, b: number, n: number): boolean {
 export function shrink(words: Words, b: number, n: number): void {
   const header = words[2 * b - 1]!;
   const rest = ((header >>> 3) - n) << 3;
-  words[2 * b - 1] = (n << 3) | (header & FLAGS);
+  words[2 * b - 1] = (n << 3) | (header & layout.FLAGS);
   words[2 * (b + n) - 1] = rest;
   words[BLOCKS]!++;
   give(words, b + n, rest);
@@ -242,20 +251,20 @@ export function shrink(words: Words, b: number, n: number): void {
 export function behead(words: Words, b: number, start: number): void {
   const header = words[2 * b - 1]!;
   words[2 * start - 1] = ((header >>> 3) - (start - b)) << 3;
-  words[2 * b - 1] = ((start - b) << 3) | (header & FLAGS);
+  words[2 * b - 1] = ((start - b) << 3) | (header & layout.FLAGS);
   words[BLOCKS]!++;
   give(words, b, words[2 * b - 1]!);
 }
 
 /** Coalesces the whole cache. */
 export function consolidateAll(words: Words): void {
-  while (consolidate(words, MOST) !== 0);
+  while (consolidate(words));
 }
 
 /** Starts a heap in zeros. */
 export function format(words: Words, magic: number, end: number): void {
-  words[TOP] = FIRST;
-  words[PEAK] = FIRST;
+  words[TOP] = layout.FIRST;
+  words[PEAK] = layout.FIRST;
   words[END] = end;
-  words[MAGIC] = magic;
+  words[layout.MAGIC] = magic;
 }

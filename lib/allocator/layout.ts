@@ -40,9 +40,11 @@ export const BLOCKS = 5;
 export const CURSOR = 6;
 /** Unit up to which the top rises without any of the cache being coalesced first, if PEAK isn't lower. */
 export const LEVEL = 7;
+/** Units of the block that was last cut off a larger one. */
+export const CUT = 8;
 /** One bit for each word of the bin map that isn't 0. */
-export const BIN_SUMMARY = 8;
-export const BIN_MAP = 9;
+export const BIN_SUMMARY = 9;
+export const BIN_MAP = 10;
 
 /** 31 bins of one size each, then 16 a doubling up to 2^29 units. */
 export const BIN_COUNT = 416;

@@ -170,6 +170,23 @@ describe('statistics', () => {
   });
 });
 
+it('blocks of one size in a row are cut off a hole some at a time, and lie side by side', () => {
+  const heap = new TsAllocator({ buffer: new ArrayBuffer(2 ** 20) });
+  const hole = heap.malloc(100_000);
+  heap.malloc(8); // keeps the hole from the top
+  heap.free(hole);
+  const first = heap.malloc(16);
+  expect(heap.mallinfo2().smblks).toBe(0);
+  const second = heap.malloc(16);
+  const { smblks } = heap.mallinfo2();
+  expect(smblks).toBeGreaterThan(1);
+  heap.check();
+  const others = Array.from({ length: smblks }, () => heap.malloc(16));
+  expect(heap.mallinfo2().smblks).toBe(0);
+  expect([second, ...others]).toEqual(Array.from({ length: smblks + 1 }, (_, i) => first + 24 * (i + 1)));
+  heap.check();
+});
+
 it('mallopt takes M_TOP_PAD, which the heap then grows by, and says 0 to anything else', () => {
   const heap = new TsAllocator({ buffer: new ResizableBuffer(8192, { maxByteLength: 2 ** 22 }) });
   expect(heap.mallopt(M_TOP_PAD, 2 ** 20)).toBe(1);
