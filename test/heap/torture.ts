@@ -40,6 +40,9 @@ interface Expected {
   readonly roots: Map<number, number>;
 }
 
+/** Heaps that are worked on at the same time: most of a kill is a process that starts. */
+const LANES = 2;
+
 /** `report` after each kill; false ends it. */
 export async function torture(
   directory: string,
@@ -47,19 +50,8 @@ export async function torture(
   seed: number,
   report: (done: number, outcome: Outcome) => boolean = () => true,
 ): Promise<Outcome> {
-  const paths = {
-    heap: join(directory, 'heap'),
-    journal: join(directory, 'journal'),
-    worker: join(directory, 'worker.mjs'),
-  };
-  await build({
-    entryPoints: [WORKER],
-    outfile: paths.worker,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-  });
-  const next = random(seed * 7919);
+  const worker = join(directory, 'worker.mjs');
+  await build({ entryPoints: [WORKER], outfile: worker, bundle: true, format: 'esm', platform: 'node' });
   const outcome: Outcome = {
     kills: 0,
     broken: 0,
@@ -70,26 +62,41 @@ export async function torture(
     slowest: 0,
     complaints: [],
   };
-  let expected: Expected = { blocks: new Map(), roots: new Map() };
-  Heap.create(paths.heap, { limit: 2 ** 24 }).close();
-  while (outcome.kills < kills) {
-    rmSync(paths.journal, { force: true });
-    await killOne(paths, next);
-    outcome.kills++;
-    try {
-      expected = compare(paths, expected, outcome);
-    } catch (error) {
-      outcome.broken++;
-      outcome.complaints.push(
-        `kill ${outcome.kills}: ${error instanceof Error ? error.stack : String(error)}`,
-      );
-      rmSync(paths.heap, { force: true });
-      Heap.create(paths.heap, { limit: 2 ** 24 }).close();
-      expected = { blocks: new Map(), roots: new Map() };
+  let left = kills;
+  const lane = async (_: unknown, number: number): Promise<void> => {
+    const paths = {
+      heap: join(directory, `heap${number}`),
+      journal: join(directory, `journal${number}`),
+      worker,
+    };
+    const next = random(seed * 7919 + number);
+    let expected = fresh(paths.heap);
+    while (left-- > 0) {
+      rmSync(paths.journal, { force: true });
+      await killOne(paths, next);
+      expected = judge(paths, expected, outcome);
+      if (!report(++outcome.kills, outcome)) left = 0;
     }
-    if (!report(outcome.kills, outcome)) break;
-  }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   return outcome;
+}
+
+function fresh(heap: string): Expected {
+  rmSync(heap, { force: true });
+  Heap.create(heap, { limit: 2 ** 24 }).close();
+  return { blocks: new Map(), roots: new Map() };
+}
+
+/** After a kill: what is there from now on. */
+function judge(paths: Paths, expected: Expected, outcome: Outcome): Expected {
+  try {
+    return compare(paths, expected, outcome);
+  } catch (error) {
+    outcome.broken++;
+    outcome.complaints.push(`${paths.heap}: ${error instanceof Error ? error.stack : String(error)}`);
+    return fresh(paths.heap);
+  }
 }
 
 /** Every other worker ends itself at a store; the others run until they are killed. */
@@ -126,7 +133,7 @@ function compare(paths: Paths, expected: Expected, outcome: Outcome): Expected {
     heap.check();
     const complaints = differences(heap, expected, begun);
     if (complaints.length > 0) outcome.lost++;
-    outcome.complaints.push(...complaints.map((each) => `kill ${outcome.kills}: ${each}`));
+    outcome.complaints.push(...complaints.map((each) => `${paths.heap}: ${each}`));
     dropUnfinished(heap);
     return found(heap);
   } finally {
