@@ -95,10 +95,8 @@ export class Heap implements Allocator<number>, Disposable {
   readonly #header: Int32Array;
   /** The region's, at hand: what costs most in malloc and free is the way there. */
   #live: Int32Array;
-  #reader: TsAllocator | undefined;
-  /** Undefined where stores are not allowed … */
-  #writer: TsAllocator | undefined;
-  /** … or wait for the disk: malloc and free need not ask. */
+  #made: TsAllocator | undefined;
+  /** Undefined before the first use, and where stores are not allowed or wait for the disk: malloc and free need not ask. */
   #quick: TsAllocator | undefined;
 
   private constructor(
@@ -115,8 +113,6 @@ export class Heap implements Allocator<number>, Disposable {
     this.writer = foreign && region.header[DIRTY] !== 0 ? region.header[WRITER]! : 0;
     this.repaired = region.header[DIRTY] !== 0 && region.length > 0 && !foreign;
     if (!whole) this.#takeUp();
-    this.#writer = mode === 'read' ? undefined : this.#allocator();
-    this.#quick = region.sync ? undefined : this.#writer;
     this.roots = new Roots(this.#home());
   }
 
@@ -279,7 +275,7 @@ export class Heap implements Allocator<number>, Disposable {
     try {
       if (this.mode === 'write') this.#seal();
     } finally {
-      this.#writer = this.#quick = undefined;
+      this.#quick = undefined;
       this.#region.mapping.close();
     }
   }
@@ -314,8 +310,8 @@ export class Heap implements Allocator<number>, Disposable {
     this.#open();
     const { limit, facts } = this.#region;
     const { alignment } = facts;
-    this.#reader ??= new TsAllocator({ room: this.#region, limit, alignment, trusted: true });
-    return this.#reader;
+    this.#made ??= new TsAllocator({ room: this.#region, limit, alignment, trusted: true });
+    return this.#made;
   }
 
   #seal(): void {
@@ -389,13 +385,15 @@ export class Heap implements Allocator<number>, Disposable {
   }
 
   #writable(): TsAllocator {
-    if (this.#writer === undefined) throw this.#refusal();
-    return this.#writer;
+    if (this.closed || this.mode === 'read') throw this.#refusal();
+    const writer = this.#allocator();
+    if (!this.#region.sync) this.#quick = writer;
+    return writer;
   }
 
   #open(): Int32Array {
     if (this.closed) throw closed();
-    if (this.mode === 'read') this.#region.follow();
+    this.#region.follow();
     return this.#region.words;
   }
 

@@ -26,6 +26,8 @@ export class Region implements Room {
   /** Why it did not grow the last time: no space on the disk. */
   failure: Error | undefined;
   #lost: unknown;
+  /** Kept until the end: the mapping can't close while the garbage collector has one in hand. */
+  readonly #windows: ArrayBufferLike[] = [];
   /** Called when `live`, `words` and `buffer` are other objects than before. */
   moved: () => void = () => undefined;
 
@@ -38,7 +40,7 @@ export class Region implements Room {
   ) {
     this.limit = Math.min(facts.limit, constants.MAX_LENGTH);
     this.header = new Int32Array(mapping.view(0, facts.headerSize).buffer, 0, HEADER_BYTES / 4);
-    [this.buffer, this.words, this.live] = this.#window();
+    [this.buffer, this.words, this.live] = this.#window(WINDOW);
   }
 
   /** Bytes of the arena that are there. */
@@ -73,20 +75,22 @@ export class Region implements Room {
     }
   }
 
-  /** The heap has grown, perhaps in another process. */
+  /** Sees all that is there: it may have grown, perhaps in another process, and at first only its beginning is seen. */
   follow(): void {
-    if (this.length <= this.buffer.byteLength || this.length > this.limit) return;
-    [this.buffer, this.words, this.live] = this.#window();
+    const { length } = this;
+    if (length <= this.buffer.byteLength || length > this.limit) return;
+    [this.buffer, this.words, this.live] = this.#window(2 ** Math.ceil(Math.log2(length)));
     this.moved();
   }
 
-  /** Views of as much as is there. V8 counts them as its own memory, and collects garbage for that: so not of all that is reserved. */
-  #window(): [ArrayBuffer, Int32Array, Int32Array] {
+  /** V8 counts views as its own memory, and collects garbage for that: so not of all that is reserved, and not before it is used. */
+  #window(wanted: number): [ArrayBuffer, Int32Array, Int32Array] {
     const { headerSize, arenaAt } = this.facts;
-    const bytes = Math.min(this.limit, Math.max(WINDOW, 2 ** Math.ceil(Math.log2(this.length))));
+    const bytes = Math.min(this.limit, Math.max(WINDOW, wanted));
     const { buffer } = this.mapping.view(arenaAt, bytes);
     if (!(buffer instanceof ArrayBuffer)) throw new TypeError('a view of a Mapping is over an ArrayBuffer');
     const live = this.mapping.view(headerSize, Math.ceil(bytes / 256) * 4);
+    this.#windows.push(buffer, live.buffer);
     return [buffer, new Int32Array(buffer), new Int32Array(live.buffer)];
   }
 

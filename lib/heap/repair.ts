@@ -16,7 +16,10 @@ import { clearLive, setLive, walker } from './live.js';
 import type { Region } from './region.js';
 
 /** The arena's words that are there. */
-export const wordsOf = (region: Region): Words => region.words.subarray(0, region.length / 4);
+export function wordsOf(region: Region): Words {
+  region.follow();
+  return region.words.subarray(0, region.length / 4);
+}
 
 /** May be interrupted, and begun again. */
 export function repair(region: Region): void {
@@ -26,6 +29,7 @@ export function repair(region: Region): void {
 
 /** What was under way has not happened. */
 export function undo(region: Region): void {
+  region.follow();
   const { header, live } = region;
   const from = header[MOVE_FROM]!;
   if (from !== 0) {

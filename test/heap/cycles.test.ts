@@ -46,6 +46,19 @@ it('10,000 times attached and closed leaves no mapping, no descriptor and no vie
   expect(after.memory - before.memory).toBeLessThan(1.5e6);
 });
 
+it('a heap that has grown is the next writer’s as soon as it is closed', () => {
+  const output = elsewhere(
+    scratch(),
+    `${LOOK}
+    const heap = Heap.create(path);
+    for (let i = 0; i < 8; i++) heap.malloc(2 ** (17 + i));
+    globalThis.gc();
+    heap.close();
+    console.log(code(() => Heap.attach(path).close()));`,
+  );
+  expect(output).toBe('ok');
+});
+
 it('100 heaps at once, in files, are apart from each other', () => {
   const output = elsewhere(
     scratch(),
