@@ -106,7 +106,7 @@ export interface Explanation {
   categories: Category[];
   verdict: Verdict;
   remedies: Remedy[];
-  /** What was measured by `--trim`. */
+  /** What was measured by `--trim`; every other figure is from before it. */
   trim?: Trim;
   /** What could not be asked, and why. */
   notes: string[];
