@@ -187,30 +187,36 @@ EXPORT void free(void* block) {
   errno = saved;
 }
 
-// mcheck's realloc takes an aligned block for a plain one, and glibc's then aborts.
+static enum mcheck_status ask(void* block) {
+  now.asked = true;
+  now.block = block;
+  now.status = MCHECK_OK;
+  real.mprobe(block);
+  now.asked = false;
+  return now.status;
+}
+
 static void* move(void* block, size_t size) {
   const size_t old = header_of(block)->size;
   void* moved = came(real.malloc(size));
   if (moved == NULL) return NULL;
   memcpy(moved, block, old < size ? old : size);
+  goes(block);
   real.free(block);
   return moved;
 }
 
+// mcheck's realloc takes an aligned block for a plain one, and glibc's then aborts; where there is no memory it leaves
+// the block out of its list, with the way to neighbours that go before it does. It is for broken blocks alone.
 static void* resize(void* block, size_t size) {
+  if (on && block != NULL && size != 0 && ask(block) == MCHECK_OK) return move(block, size);
   goes(block);
   return came(real.realloc(block, size));
 }
 
-static bool is_aligned_block(void* block) {
-  return on && block != NULL && header_of(block)->block != header_of(block) &&
-         memprobe_mprobe(block) == MCHECK_OK;
-}
-
 EXPORT void* realloc(void* block, size_t size) {
-  const bool aligned = size != 0 && is_aligned_block(block);
   enter("realloc", block, CALLER);
-  void* moved = aligned ? move(block, size) : resize(block, size);
+  void* moved = resize(block, size);
   leave();
   return moved;
 }
@@ -260,15 +266,6 @@ EXPORT int mcheck(AbortFunction function) {
 }
 
 EXPORT int mcheck_pedantic(AbortFunction function) { return mcheck(function); }
-
-static enum mcheck_status ask(void* block) {
-  now.asked = true;
-  now.block = block;
-  now.status = MCHECK_OK;
-  real.mprobe(block);
-  now.asked = false;
-  return now.status;
-}
 
 EXPORT int memprobe_mprobe(void* block) {
   if (!on) return MCHECK_DISABLED;

@@ -130,6 +130,28 @@ describe('from the start', () => {
     expect([code, told]).toEqual([0, Array(8).fill(true)]);
   });
 
+  test('a block that could not be resized is checked as before, and freeing it harms no other', async () => {
+    const { told, code, stderr } = await runNode(
+      `for (let round = 0; round < 50; round++) {
+         const [older, block, newer] = Array.from({ length: 3 }, () => c.malloc(64));
+         if (failure(() => c.realloc(block, 2 ** 46)).code !== 'ENOMEM') tell('it could be resized');
+         c.free(newer);
+         c.free(older);
+         const others = Array.from({ length: 20 }, () => c.malloc(64));
+         c.free(block);
+         if (c.mcheck_check_all().length > 0) tell('others were harmed');
+         others.forEach((other) => c.free(other));
+       }
+       const block = c.malloc(24);
+       failure(() => c.realloc(block, 2 ** 46));
+       unsafe.poke(block + 24n, Uint8Array.of(1));
+       tell(c.mcheck_check_all().map(({ status }) => status));
+       process.reallyExit(0);`,
+      on,
+    );
+    expect([code, stderr, told]).toEqual([0, '', [[MCHECK_TAIL]]]);
+  });
+
   test('mcheck_check_all leaves checking as fast as it was', async () => {
     const { told } = await runNode(
       `const keep = Array.from({ length: 20000 }, () => c.malloc(32));
