@@ -12,13 +12,21 @@ const GROUP = 16;
 
 const rss = (): number => Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[1]) * 4096;
 
+const inUse = (): number => {
+  const { uordblks, hblkhd } = mallinfo2();
+  return uordblks + hblkhd;
+};
+
+/** Once collecting and finalizing gives nothing back any more. */
 async function settled(): Promise<{ rss: number; malloc: number }> {
-  for (let i = 0; i < 2; i++) {
+  let malloc = Infinity;
+  for (let i = 0, last = 0; i < 2 || (i < 20 && malloc < last); i++) {
+    last = malloc;
     globalThis.gc?.();
     await setTimeout(1); // finalizers run between the turns
+    malloc = inUse();
   }
-  const { uordblks, hblkhd } = mallinfo2();
-  return { rss: rss(), malloc: uordblks + hblkhd };
+  return { rss: rss(), malloc };
 }
 
 async function repeat(run: Case, times: number): Promise<void> {
