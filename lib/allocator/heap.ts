@@ -181,21 +181,20 @@ function consolidate(words: Words): boolean {
   let effort = MOST;
   let run = 0; // a block in use, of neighbours so far
   while (effort > 0) {
-    list = nextList(words, list);
-    if (list === LIST_COUNT) {
-      if (wrapped) break;
-      wrapped = true;
-      list = 0;
-      continue;
-    }
     const b = pop(words, list);
-    if (b === 0) words[LIST_MAP + (list >>> 5)]! &= ~(1 << list);
-    else {
+    if (b !== 0) {
       const joined = run === 0 ? b : join(words, run, b, list);
       if (joined === 0) give(words, run, words[2 * run - 1]!);
       effort -= joined === 0 ? ALONE : 1;
       run = joined === 0 ? b : joined;
+      continue;
     }
+    words[LIST_MAP + (list >>> 5)]! &= ~(1 << list);
+    list = nextList(words, list);
+    if (list < LIST_COUNT) continue;
+    if (wrapped) break;
+    wrapped = true;
+    list = 0; // which is always empty
   }
   if (run !== 0) give(words, run, words[2 * run - 1]!);
   words[CURSOR] = list % LIST_COUNT;

@@ -71,8 +71,10 @@ export function drawSvg(points: Point[]): string {
     const x = margin + scale.x(point.memory) * (width - 2 * margin);
     const y = height - margin - scale.y(point.time) * (height - 2 * margin);
     const at = (value: number): string => value.toFixed(1);
+    const left = x > width / 2; // of the point: there is room
+    const place = `x="${at(left ? x - 8 : x + 8)}" y="${at(y + 4)}" text-anchor="${left ? 'end' : 'start'}"`;
     return `<circle cx="${at(x)}" cy="${at(y)}" r="5"><title>${legend(point)}</title></circle>
-<text x="${at(x + 8)}" y="${at(y + 4)}">${point.contender} ${point.time.toFixed(2)}, ${point.memory.toFixed(2)}</text>`;
+<text ${place}>${point.contender}: ${point.time.toFixed(2)}, ${point.memory.toFixed(2)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13">
 <path d="M${margin} ${margin / 2}V${height - margin}H${width - margin / 2}" fill="none" stroke="black"/>
