@@ -26,6 +26,7 @@ const SIGNALS = 'handle_segv=0:handle_sigbus=0:handle_abort=0';
 /** Without arguments the suite runs without these: it would take twice as long. */
 const LEFT_OUT = [
   ['test/native/**', 'the guard’s own tests, which run by themselves here'],
+  ['test/elsewhere.test.ts', 'without the addon'],
   ['test/allocator/**', 'TypeScript; the native calls under it are in test/libc'],
   ['test/{explain,compare,lab}/**', 'about glibc’s heap, which the sanitizer replaces'],
   [
