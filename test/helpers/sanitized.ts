@@ -6,6 +6,7 @@ const QUARANTINE = 'the sanitizer keeps what was freed';
 const PRELOAD = 'libc_malloc_debug.so.0 and the sanitizer both replace malloc';
 const MLOCK = 'the sanitizer makes mlock and its kin do nothing';
 const ABORTS = 'what is wrong on purpose is a report';
+const NO_THROW = "the sanitizer's operator new ends the process where memory is out";
 const SHADOW = 'the memory of the sanitizer itself counts';
 
 /** File and name of the test, and the reason. */
@@ -28,6 +29,8 @@ const CANNOT: readonly (readonly [file: RegExp, test: RegExp, why: string])[] = 
   [/promises\.test/, /rejects with what the call throws/, MLOCK],
   [/unsafe\.test/, /a double free aborts/, ABORTS],
   [/(contract|leak)\.test/, /leaks/, SHADOW],
+  [/oom\.test/, /in a cgroup/, QUARANTINE],
+  [/oom\.test/, /RLIMIT_AS|promise forms/, NO_THROW],
   [/libc\/mincore\.test/, /absurd length/, SHADOW],
 ];
 
