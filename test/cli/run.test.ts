@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findMallocDebug, mallocDebugEnvironment, status } from '../../lib/malloc_debug.js';
 import { memprobe } from '../helpers/command.js';
+import { needMallocDebug } from '../libc/preloaded.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-test-'));
 afterAll(() => rmSync(directory, { recursive: true }));
+
+needMallocDebug();
 
 /** Sends the signal when the program has said that it is ready. */
 const run = (args: string[], kill?: NodeJS.Signals) =>

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { scratch } from './support.js';
 import { torture } from './torture.js';
 
-it('100 kills break no heap and lose nothing that was acknowledged', { timeout: 300_000 }, async () => {
+it('100 kills break no heap and lose nothing that was acknowledged', { timeout: 600_000 }, async () => {
   const result = await torture(dirname(scratch()), 100, 1);
   expect(result.complaints).toEqual([]);
   expect(result).toMatchObject({ kills: 100, broken: 0, lost: 0 });

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { LabReport } from '../../lib/lab/report.js';
-import { findMallocDebug } from '../../lib/malloc_debug.js';
+import { DEBUG_LIBRARY, unless } from '../mtrace/support.js';
 import { changeOf, report, stepOf } from './reports.js';
 
-describe.skipIf(findMallocDebug() === undefined)('memprobe lab check', () => {
+describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe lab check', () => {
   let found: LabReport;
   beforeAll(async () => {
     found = await report('check');

@@ -1,8 +1,9 @@
 /** Runs labs as the command does, and finds steps in their reports. */
 import { fileURLToPath } from 'node:url';
 import type { Change, LabReport, LabStep } from '../../lib/lab/report.js';
-import { findLab } from '../../lib/lab/labs.js';
+import { findLab, labs } from '../../lib/lab/labs.js';
 import { runLab } from '../../lib/lab/run.js';
+import { DEBUG_LIBRARY, unless } from '../mtrace/support.js';
 
 /** The lab's process runs plain JavaScript. */
 export const ENTRY = fileURLToPath(new URL('../../dist/lab/child.js', import.meta.url));
@@ -43,3 +44,8 @@ export function signsOf(found: LabReport, id: string, label: string): string {
     .map(({ sign }) => sign)
     .join('');
 }
+
+/** Two of them are about what glibc's debugging library finds. */
+export const runnable = labs.filter(
+  ({ name }) => !['trace', 'check'].includes(name) || !unless({ libc_malloc_debug: DEBUG_LIBRARY }),
+);

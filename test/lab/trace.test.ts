@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { residentIn } from '../../lib/lab/bench.js';
 import type { LabReport } from '../../lib/lab/report.js';
-import { findMallocDebug } from '../../lib/malloc_debug.js';
+import { DEBUG_LIBRARY, unless } from '../mtrace/support.js';
 import { changeOf, report, stepOf } from './reports.js';
 
-describe.skipIf(findMallocDebug() === undefined)('memprobe lab trace', () => {
+describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe lab trace', () => {
   let found: LabReport;
   beforeAll(async () => {
     found = await report('trace');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as c from '../../lib/libc/index.js';
 import type { HookReading } from '../../lib/libc/index.js';
-import { runNode } from './preloaded.js';
+import { needMallocDebug, runNode } from './preloaded.js';
 
 const reading = (value: unknown): HookReading => value as HookReading;
 
@@ -41,6 +41,8 @@ describe('without the preload', () => {
 });
 
 describe('with the preload', () => {
+  needMallocDebug();
+
   test('malloc_get_state is ENOSYS, malloc_set_state takes nothing any more', async () => {
     const { told } = await runNode(
       `tell(failure(() => c.malloc_get_state()).code);

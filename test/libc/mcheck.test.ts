@@ -13,7 +13,8 @@ import {
   mcheckStatus,
   mprobe,
 } from '../../lib/libc/index.js';
-import { runNode } from './preloaded.js';
+import { findMallocDebug } from '../../lib/malloc_debug.js';
+import { needMallocDebug, runNode } from './preloaded.js';
 
 const unsupported = expect.objectContaining({ code: 'ERR_MEMPROBE_UNSUPPORTED' });
 
@@ -51,7 +52,8 @@ describe('in a plain Node', () => {
   });
 });
 
-test('with the preload but not from the start it is too late, and says so', async () => {
+test('with the preload but not from the start it is too late, and says so', async (context) => {
+  if (findMallocDebug() === undefined) context.skip('libc_malloc_debug.so.0 is not installed');
   const { told } = await runNode('tell(failure(() => c.mcheck(null))); tell(c.mprobe(c.malloc(1)));', {});
   expect(told).toEqual([
     { code: 'ERR_MEMPROBE_TOO_LATE', message: expect.stringContaining('--mcheck') },
@@ -60,6 +62,8 @@ test('with the preload but not from the start it is too late, and says so', asyn
 });
 
 describe('from the start', () => {
+  needMallocDebug();
+
   const on = { mcheck: true } as const;
 
   test('it is on, and sound blocks of all kinds are found sound', async () => {

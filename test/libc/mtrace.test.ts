@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { mtrace, muntrace } from '../../lib/libc/index.js';
-import { runNode } from './preloaded.js';
+import { needMallocDebug, runNode } from './preloaded.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-test-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -22,6 +22,8 @@ describe('without the preload', () => {
 });
 
 describe('with the preload', () => {
+  needMallocDebug();
+
   test('a leak is in the log with its size, a freed block with both lines', async () => {
     const path = file('leak.log');
     const { told, stderr, code } = await runNode(

@@ -1,5 +1,6 @@
 /** Runs a piece of JavaScript in a Node process of its own, with glibc's malloc debugging on. */
-import { type MallocDebugOptions, mallocDebugEnvironment } from '../../lib/malloc_debug.js';
+import { beforeEach } from 'vitest';
+import { findMallocDebug, type MallocDebugOptions, mallocDebugEnvironment } from '../../lib/malloc_debug.js';
 import { collectText, type Ended } from '../helpers/command.js';
 
 export interface Outcome extends Omit<Ended, 'stdout'> {
@@ -23,6 +24,13 @@ const tell = (value) => writeSync(1, JSON.stringify(value ?? null, (_, v) => (ty
 const failure = (fn) => { try { return { value: fn() }; } catch (error) { return { code: error.code, message: error.message }; } };
 const allocating = () => new Worker('for (let i = 0; i < 20000; i++) Buffer.allocUnsafeSlow(100 + i % 500)', { eval: true });
 `;
+
+/** The tests around it are skipped, aloud, where glibc's debugging library is not installed. */
+export function needMallocDebug(): void {
+  beforeEach((context) => {
+    if (findMallocDebug() === undefined) context.skip('libc_malloc_debug.so.0 is not installed');
+  });
+}
 
 /** With options, under memprobe run's environment; without, as Node is. */
 export async function runNode(code: string, options?: MallocDebugOptions): Promise<Outcome> {
