@@ -5,6 +5,7 @@ import * as libc from '../lib/libc/index.js';
 import { isRoot, NODES, run, said } from './helpers/child.js';
 import { expectNotOwned, expectThrows } from './helpers/errors.js';
 import { ANON, anonymous, file, hole, PAGE, page, RW } from './helpers/memory.js';
+import { fifo } from './helpers/pool.js';
 import { libcText, mappingAt } from './helpers/witness.js';
 
 const { mmap, munmap, mremap, mprotect, madvise, view, peek, poke } = libc;
@@ -195,8 +196,9 @@ describe('views', () => {
     };
     round();
     const first = round();
-    for (let i = 0; i < 6; i++) round();
-    expect(round()).toBeLessThan(10 * first + 50_000);
+    // The least of them: what the garbage collector does meanwhile counts too.
+    const later = Array.from({ length: 7 }, round);
+    expect(Math.min(...later)).toBeLessThan(10 * first + 50_000);
   });
 
   describe.each(NODES)('on %s', (node) => {
@@ -382,7 +384,7 @@ describe('SIGBUS', () => {
       const fd = libc.memfd_create('owned', 0);
       libc.mmap(0n, 4096, 3, c.MAP_SHARED, fd, 0);
       process.kill(process.pid, 'SIGBUS');
-      setTimeout(() => say('not handled'), 5000);`);
+      setTimeout(() => say('not handled'), 60_000);`);
     expect(answers).toEqual(['handled']);
   });
 });
@@ -401,10 +403,12 @@ describe('the memory of a Mapping', () => {
     expect(
       await said(`
         const held = libc.mapping_create(anonymous(4096), 4096, -1, '');
-        // The thread pool is busy, so the resize waits.
-        for (let i = 0; i < 8; i++) require('node:crypto').pbkdf2('', '', 100_000, 64, 'sha512', () => {});
+        // The thread pool waits for who writes, and the resize for the thread pool.
+        const fs = require('node:fs'), fifo = ${JSON.stringify(fifo())};
+        for (let i = 0; i < (process.env.UV_THREADPOOL_SIZE ?? 4); i++) fs.open(fifo, 'r', () => {});
         const resized = promises.mapping_resize(held, 8192);
         say(outcome(() => libc.mapping_view(held, 0, 4096)));
+        fs.openSync(fifo, 'r+');
         resized.then(() => say(libc.mapping_view(held, 0, 8192).byteLength));`),
     ).toEqual(['EBUSY', 8192]);
   });

@@ -1,11 +1,10 @@
-import { pbkdf2 } from 'node:crypto';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import * as libc from '../lib/libc/index.js';
 import * as promises from '../lib/promises.js';
 import { run, said } from './helpers/child.js';
 import { expectSystemError, rejected, thrown } from './helpers/errors.js';
 import { ANON, anonymous, file, hole, PAGE, page, RW } from './helpers/memory.js';
+import { holdPool } from './helpers/pool.js';
 import { libcText, mappingAt } from './helpers/witness.js';
 
 describe('the promise form', () => {
@@ -77,25 +76,12 @@ describe('the promise form', () => {
 
 const PAGES = 64;
 
-/** Work for every thread of libuv's pool: what is queued behind it waits, however fast this machine is. */
-function busyPool(): Promise<unknown> {
-  const derive = promisify(pbkdf2);
-  return Promise.all(
-    Array.from({ length: Number(process.env.UV_THREADPOOL_SIZE ?? 4) }, () =>
-      derive('password', 'salt', 400_000, 64, 'sha512'),
-    ),
-  );
-}
-
 describe('while a promise is pending', () => {
   test('its memory cannot be unmapped, moved, protected or freed: EBUSY; afterwards it can', async () => {
     const addr = libc.mmap(0n, PAGES * PAGE, RW, ANON, -1, 0);
     const block = libc.malloc(64);
-    const work = [
-      busyPool(),
-      promises.madvise(addr, PAGES * PAGE, libc.MADV_POPULATE_WRITE),
-      promises.peek(block, 64),
-    ];
+    const release = holdPool();
+    const work = [promises.madvise(addr, PAGES * PAGE, libc.MADV_POPULATE_WRITE), promises.peek(block, 64)];
     const calls: [string, () => unknown][] = [
       ['munmap', () => libc.munmap(page(addr, PAGES - 1), PAGE)],
       ['mremap', () => libc.mremap(addr, PAGE, 2 * PAGE, libc.MREMAP_MAYMOVE)],
@@ -105,6 +91,7 @@ describe('while a promise is pending', () => {
     ];
     for (const [name, call] of calls) expectSystemError(thrown(call), 'EBUSY', name);
     new Uint8Array(libc.view(addr, PAGE))[0] = 1;
+    await release();
     await Promise.all(work);
     libc.munmap(addr, PAGES * PAGE);
     libc.free(block);
@@ -114,13 +101,14 @@ describe('while a promise is pending', () => {
     const addr = libc.mmap(0n, PAGES * PAGE, RW, ANON, -1, 0);
     libc.madvise(addr, PAGES * PAGE, libc.MADV_POPULATE_WRITE);
     const bytes = new Uint8Array(libc.view(addr, PAGE));
-    const busy = busyPool();
+    const release = holdPool();
     const gone = promises.munmap(addr, PAGES * PAGE);
     expect(bytes.length).toBe(0);
     expect(() => libc.view(addr, PAGE)).toThrow(/ERR_MEMPROBE_NOT_OWNED/);
     expect(() => libc.munmap(addr, PAGE)).toThrow(/ERR_MEMPROBE_NOT_OWNED/);
     expect(await rejected(promises.munmap(addr, PAGE))).toMatchObject({ code: 'ERR_MEMPROBE_NOT_OWNED' });
-    await Promise.all([busy, gone]);
+    await release();
+    await gone;
   });
 
   test('memory that is being guarded or protected cannot be viewed', async () => {
@@ -129,14 +117,15 @@ describe('while a promise is pending', () => {
       (addr: bigint) => promises.mprotect(addr, PAGES * PAGE, libc.PROT_READ),
     ]) {
       const addr = libc.mmap(0n, PAGES * PAGE, RW, ANON, -1, 0);
-      const busy = busyPool();
+      const release = holdPool();
       const done = inaccessible(addr);
       expectSystemError(
         thrown(() => libc.view(page(addr, PAGES - 1), PAGE)),
         'EACCES',
         'view',
       );
-      await Promise.all([busy, done]);
+      await release();
+      await done;
       libc.munmap(addr, PAGES * PAGE);
     }
   });

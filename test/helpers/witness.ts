@@ -1,5 +1,5 @@
 /** What the kernel says of this process, read from /proc: the second witness of most tests. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface Mapping {
   readonly start: bigint;
@@ -28,6 +28,19 @@ export function mappings(): Mapping[] {
 
 export function mappingAt(addr: bigint): Mapping | undefined {
   return mappings().find(({ start, end }) => start <= addr && addr < end);
+}
+
+/** How many descriptors of this process are of this file; of all of them some come and go with other threads. */
+export function descriptors(path: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => fileOf(fd) === path).length;
+}
+
+function fileOf(fd: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined; // closed meanwhile
+  }
 }
 
 /** A number of /proc/self/status, in kB. */

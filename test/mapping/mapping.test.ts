@@ -1,11 +1,12 @@
 /** Mapping in one thread: making, using, changing and ending it. */
-import { fstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { fstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as libc from '../../lib/libc/index.js';
 import { Mapping } from '../../lib/mapping/index.js';
 import { expectRangeError, expectTypeError, rejected } from '../helpers/errors.js';
 import { ANON, PAGE, RW, file as temporary } from '../helpers/memory.js';
-import { mappingAt } from '../helpers/witness.js';
+import { holdPool } from '../helpers/pool.js';
+import { descriptors, mappingAt } from '../helpers/witness.js';
 import { code, mapped, owned } from './support.js';
 
 describe('Mapping.anonymous', () => {
@@ -64,8 +65,7 @@ describe('Mapping.file', () => {
 
   test('errors are the file’s own, and leave no descriptor and no mapping behind', () => {
     const { path } = temporary(1);
-    const descriptors = (): number => readdirSync('/proc/self/fd').length;
-    const before = descriptors();
+    const before = [descriptors(path), descriptors('/')];
     expect(code(() => Mapping.file(`${path}-missing`, { access: 'write' }))).toBe('ENOENT');
     expect(code(() => Mapping.file('/', { access: 'read' }))).toMatch(/ENODEV|ERR_OUT_OF_RANGE/);
     writeFileSync(path, '');
@@ -73,7 +73,8 @@ describe('Mapping.file', () => {
     expectRangeError('options.length', () => Mapping.file(path, { access: 'private', length: 1 }));
     expectRangeError('options.offset', () => Mapping.file(path, { access: 'read', offset: 1 }));
     expectTypeError('options.access', () => Reflect.apply(Mapping.file, Mapping, [path, {}]));
-    expect([descriptors(), mapped(path)]).toEqual([before, 0]);
+    expect([descriptors(path), descriptors('/')]).toEqual(before);
+    expect(mapped(path)).toBe(0);
   });
 });
 
@@ -153,16 +154,15 @@ describe('protect, advise and lock', () => {
 describe('close', () => {
   test('unmaps at once, detaches views, closes the descriptor, and may be called again', () => {
     const { path } = temporary(1);
-    let descriptor = -1;
+    const others = descriptors(path);
     let bytes: Uint8Array = new Uint8Array();
     {
       using mapping = Mapping.file(path, { access: 'write' });
-      descriptor = mapping.fd;
+      expect(descriptors(path)).toBe(others + 1);
       bytes = mapping.bytes;
       expect([bytes.length, mapping.closed]).toEqual([PAGE, false]);
     }
-    expect([bytes.length, mapped(path)]).toEqual([0, 0]);
-    expect(code(() => fstatSync(descriptor))).toBe('EBADF');
+    expect([bytes.length, mapped(path), descriptors(path)]).toEqual([0, 0, others]);
   });
 
   test('makes every other call ERR_MEMPROBE_CLOSED', async () => {
@@ -183,9 +183,11 @@ describe('close', () => {
 
   test('in the middle of a call on the pool lets it end first', async () => {
     const mapping = Mapping.shared('pool', 32 << 20);
+    const release = holdPool();
     const reading = mapping.readAsync();
     mapping.close();
     expect(mapped('/memfd:pool')).toBe(1);
+    await release();
     expect((await reading).length).toBe(32 << 20);
     expect(mapped('/memfd:pool')).toBe(0);
   });
@@ -193,9 +195,11 @@ describe('close', () => {
 
 test('what waits for a call to end can be viewed no more, and goes with that call', async () => {
   const mapping = Mapping.shared('waits', 32 << 20);
+  const release = holdPool();
   const reading = mapping.readAsync();
   mapping.close();
   expect(code(() => libc.view(mapping.address, PAGE))).toBe('EACCES');
+  await release();
   expect((await reading).length).toBe(32 << 20);
   owned(Mapping.anonymous(PAGE)).write(0, Uint8Array.of(1)); // whoever ends looks at what waits
   expect(mapped('/memfd:waits')).toBe(0);

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Mapping } from '../../lib/mapping/index.js';
 import { PAGE } from '../helpers/memory.js';
 import { mappingAt } from '../helpers/witness.js';
-import { code, owned } from './support.js';
+import { code, mapped, owned } from './support.js';
 
 /** Its addresses are reserved at most, until its views have been collected. */
 const isGone = ({ address }: Mapping): boolean => (mappingAt(address)?.perms ?? '---p') === '---p';
@@ -40,13 +40,13 @@ describe('a worker that attaches', () => {
     const other = await attached(mapping);
     expect([other.said, mapping.bytes[1]]).toEqual([[PAGE, 11], 22]);
     mapping.close();
-    expect(isGone(mapping)).toBe(false);
+    expect(mapped('/memfd:threads')).toBe(1);
     await other.tell('close');
-    expect(isGone(mapping)).toBe(true);
+    expect(mapped('/memfd:threads')).toBe(0);
   });
 
   test.each(['end', 'terminate'] as const)('lets go by its %s', async (way) => {
-    const mapping = owned(Mapping.anonymous(PAGE));
+    const mapping = owned(Mapping.shared('lets go', PAGE));
     const other = await attached(mapping);
     expect(code(() => mapping.resize(2 * PAGE))).toBe('EBUSY');
     expect(code(() => mapping.protect('read'))).toBe('EBUSY');
@@ -54,18 +54,19 @@ describe('a worker that attaches', () => {
     mapping.resize(2 * PAGE);
     expect([mapping.read(1, 1)[0], mapping.length]).toEqual([22, 2 * PAGE]);
     mapping.close();
-    expect(isGone(mapping)).toBe(true);
+    expect(mapped('/memfd:lets go')).toBe(0);
   });
 
   test.each(['end', 'terminate'] as const)(
     'as the last holder takes the memory along by its %s',
     async (way) => {
-      const mapping = owned(Mapping.anonymous(PAGE));
+      // Another thread may map something at its address as soon as it is gone: its name tells it.
+      const mapping = owned(Mapping.shared('last', PAGE));
       const other = await attached(mapping);
       mapping.close();
-      expect(isGone(mapping)).toBe(false);
+      expect(mapped('/memfd:last')).toBe(1);
       await (way === 'end' ? other.tell('end') : other.terminate());
-      expect(isGone(mapping)).toBe(true);
+      expect(mapped('/memfd:last')).toBe(0);
     },
   );
 });
