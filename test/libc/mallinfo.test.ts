@@ -1,44 +1,51 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import koffi from 'koffi';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as libc from '../../lib/libc/index.js';
 import { run, said } from '../helpers/child.js';
 import { expectRangeError, expectThrows, expectTypeError } from '../helpers/errors.js';
 
-const { mallinfo, mallinfo2, malloc_info, malloc_stats, malloc_trim, mallopt, parseMallocInfo } = libc;
+const { malloc_info, malloc_trim, mallopt, parseMallocInfo } = libc;
 
 const FIELDS = 'arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost'.split(' ');
 
-const library = koffi.load(null);
-const Info2 = koffi.struct('mallinfo2', Object.fromEntries(FIELDS.map((name) => [name, 'size_t'])));
-const Info = koffi.struct('mallinfo', Object.fromEntries(FIELDS.map((name) => [name, 'int'])));
+/** In a child, where hardly anybody else allocates: koffi's mallinfo2 and mallinfo. */
+const KOFFI = `
+  const koffi = require(${JSON.stringify(import.meta.resolve('koffi').replace('file://', ''))});
+  const theirs = (name, type) => koffi.load(null).func(name, koffi.struct(name,
+    Object.fromEntries(${JSON.stringify(FIELDS)}.map((field) => [field, type]))), []);
+  const mallinfo2 = theirs('mallinfo2', 'size_t'), mallinfo = theirs('mallinfo', 'int');`;
 
 /** Both read the heap at nearly the same moment: what moves in between is small. */
-function expectNear(mine: object, theirs: Record<string, number>): void {
-  expect(Object.keys(mine)).toEqual(FIELDS);
-  for (const [name, value] of Object.entries(mine)) {
-    expect(Math.abs(value - (theirs[name] ?? Number.NaN)), name).toBeLessThan(1 << 20);
+function expectNear(mine: unknown, theirs: unknown): void {
+  expect(Object.keys(Object(mine))).toEqual(FIELDS);
+  for (const name of FIELDS) {
+    const [one, other] = [mine, theirs].map((info) => Number(Reflect.get(Object(info), name)));
+    expect(Math.abs((one ?? Number.NaN) - (other ?? Number.NaN)), name).toBeLessThan(1 << 20);
   }
 }
 
 describe('mallinfo', () => {
-  test('mallinfo2 and mallinfo say what koffi hears from the same functions', () => {
-    expectNear(mallinfo2(), library.func('mallinfo2', Info2, [])());
-    expectNear(mallinfo(), library.func('mallinfo', Info, [])());
+  test('mallinfo2 and mallinfo say what koffi hears from the same functions', async () => {
+    const [mine2, theirs2, mine, theirs] = await said(`${KOFFI}
+      const block = libc.malloc(100 << 20);
+      [libc.mallinfo2(), mallinfo2(), libc.mallinfo(), mallinfo()].forEach(say);`);
+    expectNear(mine2, theirs2);
+    expectNear(mine, theirs);
+    expect(Reflect.get(Object(mine), 'hblkhd')).toBeGreaterThan(100 << 20);
   });
 
   test('see a block come and go', async () => {
     const [grown, chunks, back] = await said(`const before = libc.mallinfo2();
-      const block = libc.malloc(100 << 20);
+      const blocks = Array.from({ length: 20 }, () => libc.malloc(100 << 20));
       const after = libc.mallinfo2();
-      libc.free(block);
-      say(after.hblkhd - before.hblkhd);
+      blocks.forEach(libc.free);
+      say((after.hblkhd - before.hblkhd) / (100 << 20));
       say(after.hblks - before.hblks);
-      say(libc.mallinfo2().hblkhd - before.hblkhd);`);
-    expect(grown).toBeGreaterThanOrEqual(100 << 20);
-    expect([chunks, back]).toEqual([1, 0]);
+      say((libc.mallinfo2().hblkhd - before.hblkhd) / (100 << 20));`);
+    // Node itself may have some mapped, or freed, meanwhile.
+    expect([grown, chunks, back].map((each) => Math.round(Number(each) / 10))).toEqual([2, 2, 0]);
   });
 
   test('mallinfo overflows at 2 GiB, mallinfo2 does not', async () => {
@@ -93,13 +100,13 @@ describe('malloc_info', () => {
 });
 
 describe('malloc_stats', () => {
-  test('is the text, with the numbers of mallinfo2', () => {
-    const text = malloc_stats();
+  test('is the text, with the numbers of mallinfo2', async () => {
+    const [text = '', info] = await said(`say(libc.malloc_stats()); say(libc.mallinfo2());`);
     expect(text).toMatch(/^Arena 0:\nsystem bytes +=/);
     expect(text).toMatch(/Total \(incl\. mmap\):\n[^]+max mmap bytes +=/);
-    const total = Number(/Total[^]+?system bytes +=\s*(\d+)/.exec(text)?.[1]);
-    const { arena, hblkhd } = mallinfo2();
-    expect(Math.abs(total - ((arena + hblkhd) % 2 ** 32))).toBeLessThan(4 << 20);
+    const total = Number(/Total[^]+?system bytes +=\s*(\d+)/.exec(String(text))?.[1]);
+    const [arena, hblkhd] = ['arena', 'hblkhd'].map((name) => Number(Reflect.get(Object(info), name)));
+    expect(Math.abs(total - (arena ?? 0) - (hblkhd ?? 0))).toBeLessThan(1 << 20);
   });
 
   // The C library holds the lock of the arena that it describes while it prints.
@@ -164,11 +171,11 @@ describe('malloc_trim and mallopt', () => {
     const answers = await said(`
       const mapped = () => { const { hblks } = libc.mallinfo2(); for (let i = 0; i < 500; i++) libc.malloc(100_000);
         return libc.mallinfo2().hblks - hblks; };
-      say(mapped());
+      say(mapped() < 100);
       say(libc.mallopt(c.M_MMAP_THRESHOLD, 8192));
       say(mapped() > 400);
       say(libc.mallopt(c.M_MXFAST, 100000));`);
-    expect(answers).toEqual([0, 1, true, 0]);
+    expect(answers).toEqual([true, 1, true, 0]);
   });
 
   test('bad arguments name the parameter', () => {

@@ -19,7 +19,7 @@ describe('malloc', () => {
       expect(malloc_usable_size(block)).toBeGreaterThanOrEqual(size);
       expect(malloc_usable_size(block)).toBe(usable(block));
       poke(block, new Uint8Array(size).fill(5));
-      expect(peek(block, size)).toEqual(new Uint8Array(size).fill(5));
+      expect(Buffer.from(peek(block, size)).equals(new Uint8Array(size).fill(5))).toBe(true);
       free(block);
     }
   });
@@ -84,12 +84,10 @@ describe('realloc', () => {
 
   test('of a block that moved takes the old address out of the books', () => {
     const block = malloc(64);
-    const wall = malloc(64);
-    const moved = realloc(block, 1 << 20);
+    const moved = realloc(block, 1 << 28); // more than may be free behind it
     expect(moved).not.toBe(block);
     expectNotOwned('free', () => free(block));
     free(moved);
-    free(wall);
   });
 });
 

@@ -163,7 +163,7 @@ describe('from the start', () => {
        time();
        const before = time();
        c.mcheck_check_all();
-       tell([before, time()]);`,
+       tell([before, Math.min(...Array.from({ length: 5 }, time))]);`,
       on,
     );
     const [[before = 0, after = Infinity] = []] = told as number[][];

@@ -42,8 +42,9 @@ describe('with the preload', () => {
       lines
         .flatMap((line) => / ([-+] 0x.*)$/.exec(line)?.[1] ?? [])
         .filter((op) => op.includes(`0x${address}`));
-    expect(of(leak)[0]).toBe(`+ 0x${leak} 0x3039`);
-    expect(of(freed).slice(0, 2)).toEqual([`+ 0x${freed} 0xd431`, `- 0x${freed}`]);
+    // Others may have had the leak's address before, and the freed block's afterwards too.
+    expect(of(leak).at(-1)).toBe(`+ 0x${leak} 0x3039`);
+    expect(of(freed).join()).toContain(`+ 0x${freed} 0xd431,- 0x${freed}`);
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
@@ -145,7 +146,7 @@ describe('with the preload', () => {
     );
     expect([code, stderr, told]).toEqual([0, '', [1]]);
     const log = readFileSync(file('checked.log'), 'latin1');
-    expect([log.includes('0x2b67'), log.includes('0x56ce'), log.endsWith('= End\n')]).toEqual([
+    expect([/ 0x2b67$/m.test(log), / 0x56ce$/m.test(log), log.endsWith('= End\n')]).toEqual([
       true,
       false,
       true,

@@ -27,16 +27,12 @@ export function program(code: string, options: Options = {}): Promise<unknown[]>
   return said(load + code, options);
 }
 
-function lines(): string[] {
-  return readFileSync('/proc/self/numa_maps', 'latin1').split('\n');
-}
-
-/** The line of /proc/self/numa_maps for the mapping that begins here, without its address. */
-export function numaMaps(start: bigint): string | undefined {
-  const address = start.toString(16);
-  return lines()
-    .find((line) => line.startsWith(`${address} `))
-    ?.slice(address.length + 1);
+/** The line of /proc/self/numa_maps for the mapping here, without its address: its neighbour below may be one with it. */
+export function numaMaps(address: bigint): string | undefined {
+  return readFileSync('/proc/self/numa_maps', 'latin1')
+    .split('\n')
+    .findLast((line) => line !== '' && BigInt(`0x${line.split(' ', 1)[0]}`) <= address)
+    ?.replace(/^\S+ /, '');
 }
 
 export function nodesOnline(): number[] {
