@@ -157,12 +157,12 @@ describe.each(NODES)('on %s', (node) => {
            libc.munmap(addr, size);
            libc.free(block);
            await request;
-           say([perms(addr), before - resident() > 1.9 * size, outcome(() => libc.peek(addr, 1))]);
+           say([perms(addr), before - resident() > 1.5 * size, outcome(() => libc.peek(addr, 1))]);
            await new Promise(setImmediate);
            gc();
            say(perms(addr)); // \`bytes\` is still there
            bytes = undefined;
-           say(await collected(() => perms(addr) === undefined && perms(block) === undefined));
+           say(await collected(() => [addr, block].every((at) => perms(at) !== '---p'))); // or somebody has them again
          })();`,
         { node, args: ['--expose-gc'] },
       ),

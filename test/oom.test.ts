@@ -6,7 +6,8 @@ import { isRoot, NODES, run, said } from './helpers/child.js';
 /** What Node says when V8 is out of memory, and ends by itself. */
 const NODE_GAVE_UP = /out of memory|Fatal|heap limit|Allocation failed/i;
 
-const SCENE = `const kept = [], keep = (value) => kept.push(value);`;
+/** What is spared goes when memory is out, before anything else is done: Node's own code ends the process where it gets none. */
+const SCENE = `const kept = [], keep = (value) => kept.push(value), spared = anonymous(32 << 20);`;
 
 /** Each takes memory until there is no more; what it throws then. */
 const TAKERS: Record<string, [call: string, codes: RegExp]> = {
@@ -39,7 +40,7 @@ test.each(
     `${SCENE}
        const big = anonymous(64 << 20);
        let code;
-       for (let i = 0; i < 4000 && code === undefined; i++) try { ${call}; } catch (error) { code = error.code ?? error.name; }
+       for (let i = 0; i < 4000 && code === undefined; i++) try { ${call}; } catch (error) { libc.munmap(spared, 32 << 20); code = error.code ?? error.name; }
        for (const each of kept) if (typeof each === 'bigint') outcome(() => libc.free(each));
        kept.length = 0;
        say([code, libc.guard_check()]);`,
