@@ -9,8 +9,8 @@ export default defineConfig({
     // Native code in worker threads of the runner would share one process: a crash must fail one file, not the run.
     pool: 'forks',
     // No test says how fast something is; a loaded machine may take its time.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/vm/**/*.test.ts'],
     pool: 'forks',
     // Each test waits for its turn inside the machine, which has a timeout of its own.
-    testTimeout: 600_000,
+    testTimeout: 1_500_000,
     // What is installed or downloaded is said at once, and as it is.
     disableConsoleIntercept: true,
   },

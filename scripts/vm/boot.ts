@@ -10,7 +10,7 @@ import type { Machine } from './prepare.js';
 import { nodeArguments, type Topology } from './topologies.js';
 
 /** Emulation is slow, and the host may be busy. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 1_200_000;
 const CONSOLE_LINES = 40;
 
 /**

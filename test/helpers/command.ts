@@ -26,7 +26,7 @@ export interface CommandOptions {
 export async function collectText(
   command: string,
   args: readonly string[],
-  { kill, onStart, uid, timeout = 100_000, ...options }: CommandOptions = {},
+  { kill, onStart, uid, timeout = 280_000, ...options }: CommandOptions = {},
 ): Promise<Ended> {
   const user = uid === undefined ? {} : { uid, gid: uid };
   const limit = { timeout, killSignal: 'SIGKILL' } as const;
