@@ -35,7 +35,7 @@ export interface Attachment extends AsyncDisposable {
 }
 
 /** In milliseconds. */
-const TIMEOUT = { attach: 5000, evaluate: 10_000, close: 2000, afterAbort: 1000, lastWords: 200 };
+const TIMEOUT = { attach: 5000, evaluate: 10_000, close: 2000, afterAbort: 3000, lastWords: 1000 };
 
 /**
  * Within the answer, not after it: a timer or a microtask would never run in a process that is in a busy loop. The
@@ -161,7 +161,8 @@ class LiveAttachment implements Attachment {
 
   /** A process that exits first answers "Internal error", and says a moment later why. */
   async #isLost({ code }: AttachError): Promise<boolean> {
-    if (code === 'ERR_MEMPROBE_ATTACH_PROTOCOL') await sleep(TIMEOUT.lastWords);
+    const words = new Deadline(code === 'ERR_MEMPROBE_ATTACH_PROTOCOL' ? TIMEOUT.lastWords : 0);
+    while (this.#session?.isOpen && !words.passed) await sleep(10);
     return code === 'ERR_MEMPROBE_ATTACH_LOST' || !this.#session?.isOpen;
   }
 

@@ -4,8 +4,9 @@ import { attach } from '../../lib/attach/index.js';
 import { freePort, IDLE, nodes, ports, READY, startNode, traces } from './helpers.js';
 
 const WORKERS = `const { Worker } = require('node:worker_threads');
-  for (let i = 0; i < 3; i += 1) new Worker('setInterval(() => {}, 1000)', { eval: true });
-  setTimeout(() => { ${READY} }, 300);`;
+  const code = "require('node:worker_threads').parentPort.postMessage(0); setInterval(() => {}, 1000)";
+  let up = 0;
+  for (let i = 0; i < 3; i += 1) new Worker(code, { eval: true }).on('message', () => { if (++up === 3) ${READY} });`;
 
 describe.each(nodes)('%s', (bin) => {
   test.each(['cjs', 'mjs'] as const)(

@@ -115,11 +115,35 @@ export async function ports(pid: number): Promise<number[]> {
   return sockets.map(({ port }) => port);
 }
 
+/**
+ * A port that nobody has, nor gets by chance meanwhile: those below 32768 the kernel gives to none who asks for any
+ * (net.ipv4.ip_local_port_range).
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+}
+
+/** The processes that the main thread has started and that have not been waited for. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+}
+
+/** The kernel stops a process a moment after it was sent the signal. */
+export async function stopped(target: Started): Promise<void> {
+  target.child.kill('SIGSTOP');
+  const state = () => readFileSync(`/proc/${target.pid}/status`, 'utf8');
+  for (const end = performance.now() + 60_000; !/^State:\tT/m.test(state()); await sleep(5)) {
+    if (performance.now() > end) throw new Error(`process ${target.pid} does not stop`);
+  }
 }

@@ -1,9 +1,21 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { attach } from '../../lib/attach/index.js';
-import { freePort, IDLE, isRoot, nodes, READY, type Started, start, startNode } from './helpers.js';
+import { ZOMBIE } from '../helpers/zombie.js';
+import {
+  childrenOf,
+  IDLE,
+  isRoot,
+  nodes,
+  READY,
+  type Started,
+  start,
+  startNode,
+  stopped,
+} from './helpers.js';
 
 const refusal = (failure: string, message: RegExp) =>
   expect.objectContaining({
@@ -46,12 +58,9 @@ describe('a pid', () => {
   });
 
   test('of a zombie', async () => {
-    // It ends after the shell has become sleep, which reaps nobody.
-    await using parent = start('sh', ['-c', 'sleep 0.5 & echo child $!; exec sleep 60']);
+    await using parent = start('python3', ['-c', ZOMBIE]);
     await parent.printed('\n');
-    const pid = Number(/child (\d+)/.exec(parent.stdout)?.[1]);
-    await expect.poll(() => readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/State:\tZ/);
-    await refuses(pid, 'NOT_A_PROCESS', new RegExp(`zombie: its parent, ${parent.pid}`));
+    await refuses(Number(parent.stdout), 'NOT_A_PROCESS', new RegExp(`zombie: its parent, ${parent.pid}`));
   });
 
   const hasKernelThreads =
@@ -141,8 +150,7 @@ describe.each(nodes)('%s', (bin) => {
 
   test('a stopped process is not sent anything', async () => {
     await using target = await startNode(IDLE, { bin });
-    target.child.kill('SIGSTOP');
-    await expect.poll(() => readFileSync(`/proc/${target.pid}/status`, 'utf8')).toMatch(/State:\tT/);
+    await stopped(target);
     await refuses(target.pid, 'STOPPED', new RegExp(`kill -CONT ${target.pid}`));
     target.child.kill('SIGCONT');
     await isUnharmed(target);
@@ -150,9 +158,11 @@ describe.each(nodes)('%s', (bin) => {
   });
 
   test('a port that another process has is not talked to, and its owner is named', async () => {
-    const port = await freePort();
     let connections = 0;
-    await using server = await listen(port, () => (connections += 1));
+    await using server = createServer(() => (connections += 1)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
     await using target = await startNode(IDLE, { bin, args: [`--inspect-port=${port}`] });
     await refuses(
       target.pid,
@@ -201,7 +211,7 @@ describe.skipIf(!isRoot)('as root', () => {
 
   test('a pid namespace of its own is no obstacle', async (context) => {
     await using parent = await unshared(['--pid', '--fork', '--kill-child'], context.skip);
-    const pid = Number(readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, 'utf8'));
+    const [pid = 0] = childrenOf(parent.pid);
     await using attachment = await attach(pid);
     expect(await attachment.evaluate('process.pid')).toBe(1);
   });
@@ -215,10 +225,4 @@ async function unshared(flags: string[], skip: (note: string) => void): Promise<
     skip(`unshare ${flags.join(' ')}: ${error}`);
     throw error;
   });
-}
-
-async function listen(port: number, onConnection: () => void): Promise<Server & AsyncDisposable> {
-  const server = createServer(onConnection);
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return server;
 }

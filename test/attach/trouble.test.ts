@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { attach } from '../../lib/attach/index.js';
-import { IDLE, nodes, ports, READY, startNode, traces } from './helpers.js';
+import { childrenOf, IDLE, nodes, ports, READY, startNode, stopped, traces } from './helpers.js';
 
 const failure = (name: string, message = /./) =>
   expect.objectContaining({ code: `ERR_MEMPROBE_ATTACH_${name}`, message: expect.stringMatching(message) });
@@ -28,7 +28,7 @@ describe.each(nodes)('%s', (bin) => {
   test('a target that is stopped times out, and closes its inspector when it goes on', async () => {
     await using target = await startNode(IDLE, { bin });
     const attachment = await attach(target.pid);
-    target.child.kill('SIGSTOP');
+    await stopped(target);
     await expect(attachment.evaluate('1', { timeout: 100 })).rejects.toEqual(
       failure('TIMEOUT', /is stopped/),
     );
@@ -39,11 +39,19 @@ describe.each(nodes)('%s', (bin) => {
   });
 
   test('a main thread that is blocked opens nothing in time', async () => {
-    const source = `${READY} require('node:child_process').execFileSync('sleep', ['3']); fs.writeSync(1, 'awake');`;
+    const source = `const { spawnSync } = require('node:child_process');
+      ${READY} spawnSync('sleep', ['60']); fs.writeSync(1, 'awake');`;
     await using target = await startNode(source, { bin });
-    await expect(attach(target.pid, { timeout: 700 })).rejects.toEqual(
-      failure('NOT_OPENED', /busy or blocked.*may still open it on a free port of 127\.0\.0\.1/),
-    );
+    // Before there is a child, its JavaScript still runs, and would open the inspector.
+    await expect.poll(() => childrenOf(target.pid)).toHaveLength(1);
+    const [sleeper = 0] = childrenOf(target.pid);
+    try {
+      await expect(attach(target.pid, { timeout: 700 })).rejects.toEqual(
+        failure('NOT_OPENED', /busy or blocked.*may still open it on a free port of 127\.0\.0\.1/),
+      );
+    } finally {
+      process.kill(sleeper);
+    }
     await target.printed('awake');
   });
 
