@@ -34,13 +34,15 @@ export async function explainChild(words: string[], flags: ExplainFlags, print: 
 
 async function run(words: string[], flags: ExplainFlags, host: Host, print: Print): Promise<ChildProcess> {
   const interrupt = new AbortController();
-  const { child, release } = await start(words, host.directory, flags, () => interrupt.abort());
+  const looked = new AbortController();
+  const { child, release } = await start(words, host.directory, flags, { interrupt, looked: looked.signal });
   const ended = once(child, 'exit');
   const interrupted = once(interrupt.signal, 'abort');
   const due = sleep(flags.after * 1000, undefined, { ref: false });
   await Promise.race([due, host.ending, interrupted, ended]);
   await look(child, host, flags, print);
   host.release();
+  looked.abort();
   await ended;
   release();
   return child;
@@ -54,7 +56,7 @@ async function start(
   [command = '', ...args]: string[],
   directory: string,
   { json = false }: ExplainFlags,
-  interrupt: () => void,
+  { interrupt, looked }: { interrupt: AbortController; looked: AbortSignal },
 ): Promise<Program> {
   const register = new URL('../register.js', import.meta.url).href;
   const node = /^node(js)?$/.test(basename(command)) || command === process.execPath;
@@ -64,9 +66,12 @@ async function start(
     env: { ...process.env, [CHANNEL]: directory },
     signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
     onSignal: (child, signal, shared) => {
+      const passOn = () => child.kill(signal);
       setTimeout(() => {
-        interrupt();
-        if (!shared) setTimeout(() => child.kill(signal), GRACE);
+        interrupt.abort();
+        if (shared) return;
+        if (looked.aborted) passOn();
+        else looked.addEventListener('abort', passOn);
       }, GRACE);
     },
   });

@@ -18,8 +18,8 @@ export interface CommandOptions {
   readonly uid?: number;
   /** Milliseconds, after which it is killed. */
   readonly timeout?: number;
-  /** The signal is sent once, when the output holds that text. */
-  readonly kill?: readonly [signal: NodeJS.Signals, when: string] | undefined;
+  /** The signal is sent once, when the output holds these texts, in whatever order. */
+  readonly kill?: readonly [signal: NodeJS.Signals, ...when: string[]] | undefined;
   readonly onStart?: (child: ChildProcess) => void;
 }
 
@@ -36,8 +36,9 @@ export async function collectText(
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
-      if (due === undefined || !output[name].includes(due[1])) return;
-      child.kill(due[0]);
+      const [signal, ...when] = due ?? [];
+      if (signal === undefined || !when.every((each) => output[name].includes(each))) return;
+      child.kill(signal);
       due = undefined;
     });
   }
