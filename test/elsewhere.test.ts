@@ -133,6 +133,7 @@ test('the pure-TypeScript parts pass their tests', { timeout: 300_000 }, async (
   const { code, stdout } = await collectText(process.execPath, [...args, '--reporter=default'], {
     cwd: root,
     env: { ...env, MEMPROBE_ADDON: join(directory, 'nowhere.node') },
+    timeout: 290_000,
   });
   expect(code, stdout).toBe(0);
 });

@@ -40,7 +40,7 @@ describe('memprobe lab', () => {
   test('shows differences, not whole maps', async () => {
     const { stdout } = await lab(['madvise']);
     expect(stdout).toMatch(/^ {2}\+ [0-9a-f]+-[0-9a-f]+ rw-p +1,025 .* block$/m);
-    expect(stdout).toMatch(/statm: .*resident \+1,02\d/);
+    expect(stdout).toMatch(/statm: .*resident \+(9[5-9]\d|1,0\d\d)/); // before Linux 6.17 it lags by some dozen pages
     expect(stdout.split('\n').filter((line) => /^ {2}[-+~] [0-9a-f]+-/.test(line)).length).toBeLessThan(8);
   });
 

@@ -77,7 +77,9 @@ describe('memprobe leaks trace.log', () => {
   test('interrupted, it prints what it knows by then', async () => {
     const pipe = join(directory.path, 'pipe');
     await new Promise((resolve) => spawn('mkfifo', [pipe]).once('exit', resolve));
-    const script = 'exec 3> "$1"; gunzip -c "$2" >&3; sleep 0.5; kill -INT "$3"; sleep 0.3; echo "= End" >&3';
+    // It looks at the signal between two pieces: they go on coming until it has, and closes the pipe.
+    const script =
+      'exec 3> "$1"; gunzip -c "$2" >&3; sleep 0.5; kill -INT "$3"; while echo "= End" >&3; do sleep 0.1; done';
     const result = await leaks([pipe, '--json'], {
       onStart: ({ pid }) =>
         void spawn('sh', ['-c', script, 'sh', pipe, FIXTURE, String(pid)], { stdio: 'ignore' }),

@@ -54,7 +54,7 @@ describe('memprobe run', () => {
   );
 
   test('a signal that comes as soon as the program runs is the program’s, too', async () => {
-    const script = 'trap "exit 7" TERM; kill -TERM $PPID; for i in 1 2 3 4 5 6 7 8 9 0; do sleep 0.2; done';
+    const script = 'trap "exit 7" TERM; kill -TERM $PPID; for i in $(seq 300); do sleep 0.2; done';
     for (const start of [
       ['run', '--malloc-debug'],
       ['explain', '--after', '0'],

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { MPOL_BIND, MPOL_DEFAULT, MPOL_F_STATIC_NODES, set_mempolicy } from '../../lib/libc/index.js';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../lib/numa/index.js';
 import { readSmaps } from '../../lib/procfs/index.js';
 import { rejected } from '../helpers/errors.js';
+import { spawnWithMappings, stop } from '../procfs/support.js';
 import { captured, numbers, root } from './captured.js';
 
 const MB = 1 << 20;
@@ -77,14 +79,18 @@ describe('of a live process', () => {
     const child = spawn(process.execPath, ['-e', 'console.log(1); setInterval(() => {}, 1e9)']);
     onTestFinished(() => void child.kill('SIGKILL'));
     await once(child.stdout, 'data');
-    child.kill('SIGSTOP'); // so that it is the same for both
     const { pid = 0 } = child;
+    child.kill('SIGSTOP'); // so that it is the same for both
+    await expect.poll(() => readFileSync(`/proc/${pid}/status`, 'latin1')).toMatch(/^State:\tT/m);
     const said = spawnSync('numastat', ['-p', String(pid)], { encoding: 'utf8' }).stdout;
     expectAgreement(await processMemory({ pid }), said);
   });
 
   test('it adds up to what is resident', async () => {
-    const [memory, smaps] = await Promise.all([processMemory(), readSmaps()]);
+    const child = await spawnWithMappings(2000);
+    onTestFinished(() => stop(child));
+    const { pid } = child;
+    const [memory, smaps] = [await processMemory({ pid }), await readSmaps({ pid })];
     expect(Math.abs(memory.total.total / smaps.total('Rss') - 1)).toBeLessThan(0.1);
   });
 

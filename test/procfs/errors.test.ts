@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { findMapping } from '../../lib/procfs/find.js';
 import { readMaps } from '../../lib/procfs/maps.js';
 import { readMeminfo } from '../../lib/procfs/meminfo.js';
@@ -11,6 +11,7 @@ import { readSmapsRollup } from '../../lib/procfs/smaps_rollup.js';
 import { readTaskStacks } from '../../lib/procfs/stacks.js';
 import { readStatm } from '../../lib/procfs/statm.js';
 import { readStatus } from '../../lib/procfs/status.js';
+import { ZOMBIE } from '../helpers/zombie.js';
 import { spawnWithMappings, stop } from './support.js';
 
 const directory = mkdtempSync(`${tmpdir()}/memprobe-errors-`);
@@ -109,13 +110,11 @@ describe('an error of the kernel', () => {
   });
 
   it('says that a zombie has no memory of its own', async () => {
-    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const parent = spawn('python3', ['-c', ZOMBIE], { stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       const [line] = await once(parent.stdout, 'data');
       const pid = Number(line);
-      await vi.waitUntil(async () => (await readStatus({ pid })).State?.startsWith('Z'), { timeout: 60_000 });
+      expect((await readStatus({ pid })).State).toMatch(/^Z/);
       await expect(readSmapsRollup({ pid })).rejects.toMatchObject({
         code: 'ESRCH',
         message: expect.stringContaining('no memory of its own'),

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseMaps } from '../../lib/procfs/maps.js';
 import { parseNumaMaps, readNumaMaps } from '../../lib/procfs/numa_maps.js';
 import { readSmaps } from '../../lib/procfs/smaps.js';
-import { bytesOf, fixture } from './support.js';
+import { bytesOf, fixture, spawnWithMappings, stop } from './support.js';
 
 describe('parseNumaMaps', () => {
   it('sees the mappings and the paths that maps shows', () => {
@@ -63,9 +63,12 @@ describe('parseNumaMaps', () => {
 });
 
 it.skipIf(!existsSync('/proc/self/numa_maps'))(
-  'readNumaMaps accounts for the memory of this process',
+  'readNumaMaps accounts for the memory of a process',
   async () => {
-    const [numa, smaps] = await Promise.all([readNumaMaps(), readSmaps()]);
+    const child = await spawnWithMappings(2000);
+    onTestFinished(() => stop(child));
+    const { pid } = child;
+    const [numa, smaps] = [await readNumaMaps({ pid }), await readSmaps({ pid })];
     const bytes = numa.flatMap(({ nodes }) => [...nodes.values()]).reduce((sum, part) => sum + part, 0);
     expect(Math.abs(bytes / smaps.total('Rss') - 1)).toBeLessThan(0.1);
   },

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const FIXTURES = fileURLToPath(new URL('../fixtures/proc', import.meta.url));
@@ -45,13 +46,15 @@ print('ready', flush=True)
 sys.stdin.read()
 `;
 
-/** A process with a little more than `count` mappings, half of them resident pages. End it with `stop`. */
+/** A process that stands still, with a little more than `count` mappings, half of them resident pages. End it with `stop`. */
 export async function spawnWithMappings(count: number): Promise<ChildProcess & { pid: number }> {
   const child = spawn('python3', ['-c', MANY_MAPPINGS, String(count)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
   if (!hasPid(child)) throw new Error('python3 could not be started');
+  // What it says it says on its way into its last read, for which its heap may grow once more.
+  while (!/^State:\tS/m.test(readFileSync(`/proc/${child.pid}/status`, 'latin1'))) await sleep(1);
   return child;
 }
 
