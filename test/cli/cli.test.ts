@@ -188,7 +188,10 @@ describe('memprobe explain -- program', () => {
       { kill: ['SIGTERM', 'ready'] },
     );
     expect(signal).toBe('SIGTERM');
-    expect(JSON.parse(stdout)).toMatchObject({ way: 'inside', notes: [expect.stringContaining('no answer')] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      way: 'inside',
+      notes: [expect.stringContaining('no answer')],
+    });
   });
 
   test('on Ctrl-C explains first, then the program dies of the signal, and so does the command', async () => {

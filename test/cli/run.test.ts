@@ -53,19 +53,23 @@ describe('memprobe run', () => {
     },
   );
 
-  test('a signal that comes as soon as the program runs is the program’s, too', async () => {
-    const script = 'trap "exit 7" TERM; kill -TERM $PPID; for i in $(seq 300); do sleep 0.2; done';
-    for (const start of [
-      ['run', '--malloc-debug'],
-      ['explain', '--after', '0'],
-      ['numa', 'run', '-l'],
-    ]) {
-      for (let round = 0; round < 10; round += 1) {
-        const { code, signal } = await memprobe([...start, '--', 'sh', '-c', script]);
-        expect([code, signal], start.join(' ')).toEqual([7, null]);
+  test(
+    'a signal that comes as soon as the program runs is the program’s, too',
+    { timeout: 600_000 },
+    async () => {
+      const script = 'trap "exit 7" TERM; kill -TERM $PPID; for i in $(seq 300); do sleep 0.2; done';
+      for (const start of [
+        ['run', '--malloc-debug'],
+        ['explain', '--after', '0'],
+        ['numa', 'run', '-l'],
+      ]) {
+        for (let round = 0; round < 10; round += 1) {
+          const { code, signal } = await memprobe([...start, '--', 'sh', '-c', script]);
+          expect([code, signal], start.join(' ')).toEqual([7, null]);
+        }
       }
-    }
-  });
+    },
+  );
 
   test('--mtrace logs a program that is not Node, through the exec of a wrapper', async () => {
     const log = join(directory, 'perl.log');
