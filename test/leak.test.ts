@@ -31,22 +31,28 @@ test('every call of the tables has a case', () => {
   expect(covered.length).toBeGreaterThan(200);
 });
 
-test(`no call leaks in ${rounds} rounds, neither where it succeeds nor where it fails`, async () => {
-  const args = [
-    '--expose-gc',
-    '--no-warnings',
-    '--import',
-    import.meta.resolve('tsx'),
-    program,
-    `${rounds}`,
-    `${LIMIT}`,
-    `${MALLOC_LIMIT}`,
-  ];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 });
-  const grown = stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line): unknown[] => JSON.parse(line));
-  expect(grown.length).toBe(cases.size);
-  expect(grown.filter(([, rss, malloc]) => Number(rss) > LIMIT || Number(malloc) > MALLOC_LIMIT)).toEqual([]);
-}, 600_000 + 200 * rounds);
+test(
+  `no call leaks in ${rounds} rounds, neither where it succeeds nor where it fails`,
+  async () => {
+    const args = [
+      '--expose-gc',
+      '--no-warnings',
+      '--import',
+      import.meta.resolve('tsx'),
+      program,
+      `${rounds}`,
+      `${LIMIT}`,
+      `${MALLOC_LIMIT}`,
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 });
+    const grown = stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line): unknown[] => JSON.parse(line));
+    expect(grown.length).toBe(cases.size);
+    expect(grown.filter(([, rss, malloc]) => Number(rss) > LIMIT || Number(malloc) > MALLOC_LIMIT)).toEqual(
+      [],
+    );
+  },
+  600_000 + 200 * rounds,
+);
