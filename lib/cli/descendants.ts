@@ -42,3 +42,35 @@ async function describe(pid: number): Promise<Running | undefined> {
   const resident = status?.VmRSS;
   return resident === undefined ? undefined : { pid, name: await programName(pid), resident };
 }
+
+/** What a program starts while it runs. Looked at ten times a second: what lives shorter may stay unseen. */
+export class Started {
+  readonly #names = new Map<number, string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  watch(pid: number): void {
+    const look = async () => {
+      for (const other of await descendants(pid)) {
+        const name = await programName(other);
+        if (name !== 'unknown') this.#names.set(other, name);
+      }
+    };
+    this.#timer = setInterval(() => void look().catch(() => {}), 100).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** What to say of a report on `program`; undefined where nothing was seen. */
+  note(program: string): string | undefined {
+    if (this.#names.size === 0) return undefined;
+    const names = [...new Set(this.#names.values())];
+    const told = names.slice(0, 3).join(', ') + (names.length > 3 ? ' …' : '');
+    const [were, them] = this.#names.size === 1 ? ['was', 'it'] : ['were', 'them'];
+    return (
+      `this is ${program} alone; it started ${count(this.#names.size, 'program')} ` +
+      `(${told}) that ${were} not traced: trace ${them} directly`
+    );
+  }
+}

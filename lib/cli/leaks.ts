@@ -5,6 +5,7 @@ import type { ParseOptions, Trace } from '../mtrace/index.js';
 import { parseCount } from './errors.js';
 import type { LeaksFlags } from './flags.js';
 import { Progress } from './screen.js';
+import type { TracedEnding } from './traced.js';
 
 const HELP = `
 Examples:
@@ -12,7 +13,9 @@ Examples:
   memprobe leaks trace.log --program /usr/bin/perl
   memprobe leaks -- node app.js          runs a program under trace, and looks at its log when it ends
   memprobe leaks -o trace.log -- ./app   the same, and keeps the log
-A program's exit code or signal becomes the command's. Under trace it is several times slower.`;
+A program's exit code or signal becomes the command's. Only the program itself is traced, not what it starts in turn
+(npm start, sh -c, timeout). Under trace it is several times slower. Node frees what JavaScript still holds when it ends:
+end it with Ctrl-C or SIGKILL to see live Buffers.`;
 
 export function leaksCommand(): Command {
   return new Command('leaks')
@@ -30,7 +33,7 @@ export function leaksCommand(): Command {
 async function run(words: string[], flags: LeaksFlags, command: Command): Promise<void> {
   if (process.argv.includes('--')) {
     const { leaksOfProgram } = await import('./leaks_program.js');
-    return leaksOfProgram(words, flags, (log, died) => tellLeaks(log, flags, died));
+    return leaksOfProgram(words, flags, (log, ending) => tellLeaks(log, flags, ending));
   }
   const [log = ''] = words;
   if (words.length > 1) command.error('error: give one log, or a program after --', { exitCode: 2 });
@@ -39,7 +42,7 @@ async function run(words: string[], flags: LeaksFlags, command: Command): Promis
 }
 
 /** Reads a log and prints what leaked. After Ctrl-C it prints what is known by then. */
-async function tellLeaks(log: string, flags: LeaksFlags, died?: string): Promise<void> {
+async function tellLeaks(log: string, flags: LeaksFlags, ending?: TracedEnding): Promise<void> {
   const interrupt = new AbortController();
   const { signal } = interrupt;
   const stop = () => interrupt.abort();
@@ -53,7 +56,7 @@ async function tellLeaks(log: string, flags: LeaksFlags, died?: string): Promise
     reading.catch(() => {}); // it is awaited below
     // What comes after the reading is loaded meanwhile.
     const telling = import('./leaks_report.js').then(
-      ({ LeaksReport }) => new LeaksReport(flags, { signal, progress, died }),
+      ({ LeaksReport }) => new LeaksReport(flags, { signal, progress, ending }),
     );
     await (await telling).tell(log, reading);
   } finally {

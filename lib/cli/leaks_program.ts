@@ -2,13 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endLike, type Ending } from './ending.js';
+import { endLike } from './ending.js';
 import { CliError, describeError } from './errors.js';
 import type { LeaksFlags } from './flags.js';
-import { cutBy, expectLog, runTraced } from './traced.js';
+import { expectLog, runTraced, type TracedEnding } from './traced.js';
 
-/** Prints what leaked; `died` says what cut the log short. */
-type Tell = (log: string, died?: string) => Promise<void>;
+/** Prints what leaked in a program that ended so. */
+type Tell = (log: string, ending: TracedEnding) => Promise<void>;
 
 export async function leaksOfProgram(words: string[], flags: LeaksFlags, tell: Tell): Promise<void> {
   const { output } = flags;
@@ -20,12 +20,12 @@ export async function leaksOfProgram(words: string[], flags: LeaksFlags, tell: T
   endLike(ending);
 }
 
-async function trace(words: string[], log: string, { json }: LeaksFlags, tell: Tell): Promise<Ending> {
+async function trace(words: string[], log: string, { json }: LeaksFlags, tell: Tell): Promise<TracedEnding> {
   // With --json our standard output is the JSON's alone.
   const ending = await runTraced(words, log, { output: json ? 2 : 'inherit' });
   try {
     await expectLog(log, words);
-    await tell(log, cutBy(ending));
+    await tell(log, ending);
   } catch (error) {
     // The program matters more than its report: its exit code is the command's, unless it would hide the failure.
     process.stderr.write(`memprobe: ${describeError(error)}\n`);

@@ -1,16 +1,19 @@
 /** The second half of `memprobe leaks`: what a log that is being read says. */
 import { stat } from 'node:fs/promises';
 import { findLeaks, type LeakReport, renderLeaks, type Trace } from '../mtrace/index.js';
+import { isNode } from '../mtrace/leaks.js';
 import { Symbolizer } from '../mtrace/symbolize.js';
+import { BROKEN_OFF } from '../mtrace/trace.js';
 import { badLog } from './bad_log.js';
 import type { LeaksFlags } from './flags.js';
 import { type Progress, screen } from './screen.js';
+import { cutBy, type TracedEnding } from './traced.js';
 
 interface Circumstances {
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** What cut the log short. */
-  readonly died: string | undefined;
+  /** Of a program that was run for this; undefined for a log that was there. */
+  readonly ending: TracedEnding | undefined;
 }
 
 /** Prints what leaked, with names. */
@@ -39,7 +42,8 @@ export class LeaksReport {
       });
       const report = await this.#named(log, trace);
       this.#circumstances.progress.done();
-      print(this.#cut(report), this.#flags);
+      const { ending } = this.#circumstances;
+      print(ending === undefined ? report : witnessed(report, ending), this.#flags);
     } finally {
       this.#symbolizer.close();
     }
@@ -56,12 +60,22 @@ export class LeaksReport {
       progress: (object) => progress.step(`looking for names in ${object}`),
     });
   }
-
-  #cut(report: LeakReport): LeakReport {
-    const { died } = this.#circumstances;
-    return died === undefined ? report : { ...report, partial: true, reasons: [died, ...report.reasons] };
-  }
 }
+
+/** With what was seen of the program, which the log can't tell. */
+function witnessed(report: LeakReport, ending: TracedEnding): LeakReport {
+  const died = cutBy(ending);
+  const reasons = report.reasons.flatMap((reason) =>
+    reason !== BROKEN_OFF ? [reason] : died ? [] : [EXITED],
+  );
+  const notes = ending.note === undefined ? report.notes : [ending.note, ...report.notes];
+  if (died !== undefined) return { ...report, partial: true, reasons: [died, ...reasons], notes };
+  return { ...report, reasons, notes: report.objects.some(isNode) ? [...notes, TIDY] : notes };
+}
+
+const EXITED = 'the program ended without running exit handlers (_exit): the last calls are not in the log';
+const TIDY =
+  'Node frees what JavaScript still holds when it exits; end it with Ctrl-C or SIGKILL to see live Buffers';
 
 function print(report: LeakReport, { json, verbose = false, top }: LeaksFlags): void {
   const hexadecimal = (_: string, value: unknown) =>

@@ -57,6 +57,7 @@ export async function runProgram(
   words: readonly string[],
   env: NodeJS.ProcessEnv,
   output: 'inherit' | number = 'inherit',
+  onStart: (pid: number) => void = () => {},
 ): Promise<Ending> {
   const { child, release } = await startProgram(words, {
     env,
@@ -64,7 +65,10 @@ export async function runProgram(
     signals: PASSED,
     onSignal: (program, signal, shared) => void (shared || program.kill(signal)),
   });
-  if (!hasEnded(child)) await once(child, 'exit');
+  if (!hasEnded(child)) {
+    if (child.pid !== undefined) onStart(child.pid);
+    await once(child, 'exit');
+  }
   release();
   return { code: child.exitCode, signal: child.signalCode };
 }

@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { formatBytes } from '../format.js';
-import { type Ending, endLike } from './ending.js';
+import { endLike } from './ending.js';
 import { describeError } from './errors.js';
-import { cutBy, expectLog, runTraced } from './traced.js';
+import { cutBy, expectLog, runTraced, type TracedEnding } from './traced.js';
 
 const HELP = `
 Examples:
@@ -33,13 +33,14 @@ async function run(words: string[], { output }: { output?: string }): Promise<vo
 }
 
 /** The program's own standard error may be a terminal, a pipe or a file: what is said there comes last. */
-async function tell(log: string, words: string[], ending: Ending): Promise<Ending> {
+async function tell(log: string, words: string[], ending: TracedEnding): Promise<TracedEnding> {
   try {
     const size = await expectLog(log, words);
     const cut = cutBy(ending);
+    const note = ending.note === undefined ? '' : `memprobe: ${ending.note}\n`;
     const name = quoted(log);
     process.stderr.write(
-      `memprobe: ${formatBytes(size)} of log in ${log}${cut === undefined ? '' : ` (${cut})`}. To go on:\n` +
+      `${note}memprobe: ${formatBytes(size)} of log in ${log}${cut === undefined ? '' : ` (${cut})`}. To go on:\n` +
         `  memprobe leaks ${name}    what was never freed, and who allocated it\n` +
         `  memprobe compare ${name}  the same calls on other allocators\n`,
     );

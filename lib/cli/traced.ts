@@ -1,6 +1,8 @@
 /** Runs a program under mtrace, into a log that is certainly ours. */
 import { constants, lstat, open, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { mallocDebugEnvironment } from '../malloc_debug.js';
+import { Started } from './descendants.js';
 import type { Ending } from './ending.js';
 import { CliError, describeError } from './errors.js';
 import { runProgram } from './run.js';
@@ -12,18 +14,29 @@ interface TracedOptions {
   fresh?: boolean;
 }
 
+/** How it ended, and what to say of programs that it started and that have no log. */
+export interface TracedEnding extends Ending {
+  readonly note?: string;
+}
+
 /** Runs it to its end. No log is left where it could not be started. */
 export async function runTraced(
   words: string[],
   log: string,
   { output = 'inherit', fresh = false }: TracedOptions = {},
-): Promise<Ending> {
+): Promise<TracedEnding> {
   await prepare(log, fresh);
+  const started = new Started();
   try {
-    return await runProgram(words, mallocDebugEnvironment({ trace: log }), output);
+    const environment = mallocDebugEnvironment({ trace: log });
+    const ending = await runProgram(words, environment, output, (pid) => started.watch(pid));
+    const note = started.note(basename(words[0] ?? ''));
+    return { ...ending, ...(note !== undefined && { note }) };
   } catch (error) {
     await rm(log);
     throw error;
+  } finally {
+    started.stop();
   }
 }
 

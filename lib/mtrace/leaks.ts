@@ -83,6 +83,12 @@ function groupByObject(sites: readonly LeakSite[]): LeakObject[] {
 }
 
 /** Whether that is Node's executable, with V8, libuv and OpenSSL inside. Addons are objects of their own. */
-export function isNode({ object }: LeakObject): boolean {
+export function isNode({ object }: Pick<LeakObject, 'object'>): boolean {
   return /^node(js)?$/.test(basename(object));
+}
+
+/** Whether these blocks are what Buffers and ArrayBuffers of JavaScript have their bytes in. */
+export function isBuffers({ site, symbol = '' }: Pick<LeakSite, 'site' | 'symbol'>): boolean {
+  const ours = isNode({ object: parseSite(site)?.object ?? '' });
+  return ours && /NodeArrayBufferAllocator/.test(symbol + site);
 }

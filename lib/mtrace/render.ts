@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import pico from 'picocolors';
 import { bar, count, formatBytes, formatShare, shorten, wrap } from '../format.js';
-import { isNode, type LeakReport, type LeakSite } from './leaks.js';
+import { isBuffers, isNode, type LeakReport, type LeakSite } from './leaks.js';
 import { parseSite } from './place.js';
 import type { Oddity } from './trace.js';
 
@@ -61,18 +61,40 @@ function row(site: LeakSite, whole: number, widest: number, { columns, paint }: 
   const name = Math.max(12, columns - NUMBERS - width - 2);
   const filled =
     paint.cyan(bar(site.bytes / widest, width)) + ' '.repeat(width - bar(site.bytes / widest, width).length);
-  return `${numbers(site, whole)}  ${filled}  ${shorten(nameOf(site), name)}`;
+  return `${numbers(site, whole)}  ${filled}  ${fitting(site, name)}`;
 }
 
 function others(sites: LeakSite[], whole: number): string {
-  const sum = (pick: (site: LeakSite) => number) => sites.reduce((total, site) => total + pick(site), 0);
-  const all = { bytes: sum(({ bytes }) => bytes), blocks: sum(({ blocks }) => blocks) };
-  return `${numbers(all, whole)}  ${count(sites.length, 'more call site')} (--verbose, --top)`;
+  return `${numbers(total(sites), whole)}  ${count(sites.length, 'more call site')} (--verbose, --top)`;
 }
 
-function numbers({ bytes, blocks }: { bytes: number; blocks: number }, whole: number): string {
+interface Amount {
+  readonly bytes: number;
+  readonly blocks: number;
+}
+
+function total(amounts: readonly Amount[]): Amount {
+  const sum = (pick: (amount: Amount) => number) => amounts.reduce((all, amount) => all + pick(amount), 0);
+  return { bytes: sum(({ bytes }) => bytes), blocks: sum(({ blocks }) => blocks) };
+}
+
+function numbers({ bytes, blocks }: Amount, whole: number): string {
   const size = `${formatBytes(bytes).padStart(9)} ${formatShare(bytes, whole).padStart(4)}`;
   return `${size} ${count(blocks, 'block').padStart(NUMBERS - 16)}`;
+}
+
+/** What tells least goes first: the parameters, then where it is. */
+function fitting(site: LeakSite, width: number): string {
+  if (isBuffers(site)) return shorten('Buffers (NodeArrayBufferAllocator)', width);
+  const { symbol = '' } = site;
+  const short = withoutParameters(symbol);
+  const names = [nameOf(site), ...(short === '' ? [] : [nameOf({ ...site, symbol: short }), short])];
+  return names.find((name) => name.length <= width) ?? shorten(names.at(-1) ?? '', width);
+}
+
+/** `f(int (*)(char)) const` is `f`. */
+function withoutParameters(symbol: string): string {
+  return symbol.replace(/(?<=.)(?<!operator)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?: const)?$/, '');
 }
 
 /** The most telling words for a place first. */
@@ -92,40 +114,79 @@ function details({ site, source, first, last }: LeakSite, { verbose, columns, pa
   return places.flatMap((text) => wrap(text, columns, ' '.repeat(NUMBERS + 2))).map(paint.dim);
 }
 
+/** Cautions never push the answer off the screen: those that don't fit are left out whole, and --verbose has them. */
+const CAUTION_LINES = 10;
+
 function cautions(report: LeakReport, style: Style): string[] {
   const { columns, verbose, paint } = style;
-  const texts = [...report.reasons, ...baseline(report), ...strange(report), ...report.notes];
-  const lines = texts.flatMap((text) => wrap(text, columns, '  ! ')).map(paint.yellow);
+  const texts = [
+    ...report.reasons,
+    ...baseline(report),
+    ...nameless(report),
+    ...report.notes,
+    ...strange(report, verbose),
+  ];
+  const shown = verbose ? texts : texts.filter(within(CAUTION_LINES - 1, columns));
+  const hidden = texts.length - shown.length;
+  const all = hidden > 0 ? [...shown, `${count(hidden, 'more note')} (--verbose)`] : shown;
+  const lines = all.flatMap((text) => wrap(text, columns, '  ! ')).map(paint.yellow);
   const list = verbose ? report.oddities.map((oddity) => shorten(tellOddity(oddity), columns)) : [];
-  // Cautions never push the answer off the screen: they are cut, and --verbose has them in full.
-  const shown = verbose ? lines : lines.slice(0, 6);
-  return [...(shown.length > 0 ? [''] : []), ...shown, ...list];
+  return [...(lines.length > 0 ? [''] : []), ...lines, ...list];
+}
+
+function within(most: number, columns: number): (text: string) => boolean {
+  let room = most;
+  return (text) => {
+    const { length } = wrap(text, columns, '  ! ');
+    if (length > room) return false;
+    room -= length;
+    return true;
+  };
 }
 
 /** Node frees little at its exit: without that said, every program seems to leak. */
-function* baseline({ objects }: LeakReport): Generator<string> {
-  const own = objects.find(isNode);
-  if (own === undefined) return;
+function* baseline({ objects, sites }: LeakReport): Generator<string> {
+  const own = total(objects.filter(isNode));
+  const held = total(sites.filter(isBuffers));
+  if (held.blocks > 0)
+    yield `${formatBytes(held.bytes)} Buffers (NodeArrayBufferAllocator): what JavaScript still held, ${count(held.blocks, 'block')}`;
+  const rest = { blocks: own.blocks - held.blocks, bytes: own.bytes - held.bytes };
+  if (rest.blocks > 0)
+    yield (
+      `${count(rest.blocks, 'block')} with ${formatBytes(rest.bytes)} ${rest.blocks === 1 ? 'is' : 'are'} of Node's own code, which leaves ` +
+      `thousands behind at every exit (see: memprobe leaks -- node -e 0)${ofOthers(objects)}`
+    );
+}
+
+function ofOthers(objects: LeakReport['objects']): string {
   const others = objects
-    .filter((object) => object !== own)
+    .filter((object) => !isNode(object))
     .slice(0, 3)
     .map(
       ({ object, blocks, bytes }) =>
         `${nameOfObject(object)} ${count(blocks, 'block')}, ${formatBytes(bytes)}`,
     );
-  yield (
-    `${count(own.blocks, 'block')} with ${formatBytes(own.bytes)} are of Node's own code, which leaves thousands behind ` +
-    'at every exit (see: memprobe leaks -- node -e 0)' +
-    (others.length > 0 ? `; of others: ${others.join('; ')}` : '')
-  );
+  return others.length > 0 ? `; of others: ${others.join('; ')}` : '';
+}
+
+/** mtrace knows one caller: of C++ it is the standard library. */
+function* nameless({ sites, leaked }: LeakReport): Generator<string> {
+  const isNew = ({ site, symbol = '' }: LeakSite) =>
+    /^operator new\b/.test(symbol) || /\(_Zn[wa][mj]/.test(site);
+  if (total(sites.slice(0, 3).filter(isNew)).bytes * 10 < Math.max(leaked.bytes, 1)) return;
+  yield 'mtrace logs one caller, which in C++ is operator new: valgrind --leak-check=full or heaptrack tells who called that';
 }
 
 function nameOfObject(object: string): string {
   return object === '' ? 'unknown callers' : basename(object);
 }
 
-function* strange({ unknownFrees, duplicates, failed }: LeakReport): Generator<string> {
-  if (unknownFrees > 0) {
+function* strange(report: LeakReport, verbose: boolean): Generator<string> {
+  const { unknownFrees, duplicates, failed } = report;
+  if (unknownFrees > 0 && areOfStart(report)) {
+    if (verbose)
+      yield `${count(unknownFrees, 'free')} of blocks from before the trace began, by the C library, as usual`;
+  } else if (unknownFrees > 0) {
     yield (
       `${count(unknownFrees, 'free')} of addresses that the log does not know: allocated before the trace began, ` +
       'or freed twice (--verbose lists them)'
@@ -138,6 +199,13 @@ function* strange({ unknownFrees, duplicates, failed }: LeakReport): Generator<s
     );
   }
   if (failed > 0) yield `${count(failed, 'allocation')} failed`;
+}
+
+/** Whether all unknown frees are the C library's own: at its end it frees what it had before any trace can begin. */
+function areOfStart({ oddities, unknownFrees }: LeakReport): boolean {
+  const frees = oddities.filter(({ kind }) => kind === 'unknown-free');
+  const isOurs = ({ site }: Oddity) => /^(?:libc|ld)[-.]/.test(basename(parseSite(site)?.object ?? ''));
+  return frees.length === unknownFrees && frees.every(isOurs);
 }
 
 /** In the words of glibc's mtrace script. */

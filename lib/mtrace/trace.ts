@@ -108,12 +108,14 @@ export function traceOf(
   };
 }
 
+/** What a log alone can tell of its end. */
+export const BROKEN_OFF =
+  'the last line breaks off: the program was killed, called _exit, or is still running';
+
 /** Why the log is not whole, in words; nothing where it is. */
 export function* reasonsOf(counts: Counts, stopped: string | undefined): Generator<string> {
   if (stopped !== undefined) yield stopped;
-  else if (counts.cut) {
-    yield 'the last line breaks off: the program was killed, called _exit, or is still running';
-  }
+  else if (counts.cut) yield BROKEN_OFF;
   if (!counts.started && counts.lines > 0)
     yield 'the beginning is missing: the log does not start with "= Start"';
   if (counts.malformed > 0) {

@@ -32,6 +32,10 @@ static size_t object_count = 0;
 
 static int (*find_place)(const void*, Dl_info*) = NULL;
 
+// dladdr names the program by argv[0], which programs overwrite (process.title of Node): they keep their first name.
+static const void* program_base = NULL;
+static char program_name[4096];
+
 static bool stays(const void* base) {
   for (size_t i = 0; i < object_count; i++) {
     if (objects[i] == base) return true;
@@ -64,18 +68,22 @@ EXPORT int dladdr(const void* address, Dl_info* info) {
   }
   if (find_place == NULL) find_place = (int (*)(const void*, Dl_info*))dlsym(RTLD_NEXT, "dladdr");
   const int found = find_place(address, info);
+  if (found != 0 && info->dli_fbase == program_base) info->dli_fname = program_name;
   if (found != 0 && stays(info->dli_fbase)) remember(address, info);
   return found;
 }
 
 static int note_object(struct dl_phdr_info* object, size_t size, void* data) {
   Dl_info info;
+  const bool is_program = object_count == 0;  // the first one
   (void)size, (void)data;
   for (size_t i = 0; i < object->dlpi_phnum && object_count < kObjects; i++) {
     const ElfW(Phdr)* segment = &object->dlpi_phdr[i];
     if (segment->p_type != PT_LOAD) continue;
-    if (dladdr((const void*)(object->dlpi_addr + segment->p_vaddr), &info) != 0)
-      objects[object_count++] = info.dli_fbase;
+    if (dladdr((const void*)(object->dlpi_addr + segment->p_vaddr), &info) == 0) break;
+    objects[object_count++] = info.dli_fbase;
+    if (is_program && (size_t)snprintf(program_name, sizeof program_name, "%s", info.dli_fname) < sizeof program_name)
+      program_base = info.dli_fbase;
     break;
   }
   return 0;

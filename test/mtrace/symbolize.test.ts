@@ -139,9 +139,58 @@ describe('the text', () => {
       );
     };
     const shown = (await text(sites)).replace(/\s+/g, ' ');
-    expect(shown).toContain("1 block with 1.0 KiB are of Node's own code");
+    expect(shown).toContain("2 blocks with 2.0 KiB are of Node's own code");
     expect(shown).toContain('my.node 1 block, 1.0 KiB');
     expect(await text(sites.slice(2))).not.toContain('Node');
+  });
+
+  const textOf = async (log: string, options = {}) =>
+    renderLeaks(findLeaks(await parseMtrace(Buffer.from(log))), options).replace(/\s+(! )?/g, ' ');
+
+  test('what Buffers hold is told as such, apart from what Node itself left', async () => {
+    const buffers = '@ node:(_ZN4node24NodeArrayBufferAllocator8AllocateEm+17)[0x7be507]';
+    const shown = await textOf(`= Start\n${buffers} + 0x1000 0x200000\n@ node:[0x2222] + 0x400000 0x400\n`);
+    expect(shown).toContain('2.0 MiB 100% 1 block ██████████ Buffers (NodeArrayBufferAllocator) ');
+    expect(shown).toContain(
+      '2.0 MiB Buffers (NodeArrayBufferAllocator): what JavaScript still held, 1 block ',
+    );
+    expect(shown).toContain("1 block with 1.0 KiB is of Node's own code");
+  });
+
+  test('cautions that do not fit a screen are left out whole', async () => {
+    const whole = await report(300);
+    const reasons = Array.from({ length: 9 }, (_, i) => `reason ${i} ${'and so on '.repeat(10)}end of ${i}`);
+    const text = renderLeaks({ ...whole, reasons });
+    expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(24);
+    for (const [i] of reasons.entries())
+      expect(text.includes(`reason ${i}`)).toBe(text.includes(`end of ${i}`));
+    expect(text).toMatch(/\d more notes \(--verbose\)/);
+  });
+
+  test('where operator new is what leaked most, who tells more is named', async () => {
+    const leak = (site: string) => textOf(`= Start\n@ ${site} + 0x1000 0x200\n`);
+    expect(await leak('/lib/libstdc++.so.6:(_Znwm+1c)[0xa958c]')).toContain('heaptrack');
+    expect(await leak('/lib/libstdc++.so.6:(other+1c)[0xa958c]')).not.toContain('heaptrack');
+  });
+
+  test('parameters give way before the name does', async () => {
+    const whole = await report(1);
+    const named = (symbol: string) =>
+      renderLeaks({ ...whole, sites: whole.sites.map((site) => ({ ...site, symbol })) });
+    expect(named('a::b(int)')).toContain('a::b(int) (a.so)');
+    expect(named(`a::b(int (*)(char), ${'int, '.repeat(9)}int) const`)).toContain(' a::b (a.so)\n');
+    expect(named(`a::operator()(${'int, '.repeat(9)}int)`)).toContain(' a::operator() (a.so)\n');
+    expect(named('v8::internal::AlignedAllocWithRetry')).toContain(' v8::internal::AlignedAllocWithRetry\n');
+  });
+
+  test("frees of what the C library had before the trace are as usual, and other unknown frees aren't", async () => {
+    const usual =
+      '= Start\n@ /lib/libc.so.6:(clearenv+4d)[0x4157d] - 0x1000\n@ /lib/libc.so.6:[0x102b4d] - 0x2000\n';
+    expect(await textOf(usual)).toMatch(/Everything was freed\. $/);
+    expect(await textOf(usual, { verbose: true })).toContain('2 frees of blocks from before the trace began');
+    expect(await textOf(`${usual}@ ./app:[0x102b4d] - 0x2000\n`)).toContain(
+      '3 frees of addresses that the log does not know',
+    );
   });
 
   test('with verbose each site is there, and the free of an unknown address as the script words it', async () => {
