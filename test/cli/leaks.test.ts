@@ -109,30 +109,29 @@ describe.skipIf(unless({ libc_malloc_debug: DEBUG_LIBRARY }))('memprobe leaks --
     expect(report.operations).toBeGreaterThan(0);
   });
 
-  test('live Buffers of a Node program that is ended by a signal; of one that ends by itself, that they are not seen', async () => {
+  test('live Buffers of a Node program that is ended by a signal', async () => {
     const held = 'globalThis.held = Array.from({ length: 10 }, () => Buffer.alloc(2 ** 20, 1));';
-    const killed = await leaks([
+    const { stdout } = await leaks([
       '--',
       process.execPath,
       '-e',
       `${held} process.kill(process.pid, 'SIGKILL')`,
     ]);
-    expect(killed.stdout).toContain('Buffers (NodeArrayBufferAllocator)');
-    expect(killed.stdout.replace(/\s+/g, ' ')).toMatch(/node -e 0\)($|[^;]|; of others: \S+ [\d,]+ block)/);
-    const ended = await leaks(['--', process.execPath, '-e', held]);
-    expect(ended.stdout.replace(/\s+/g, ' ')).toContain('end it with Ctrl-C or SIGKILL to see live Buffers');
+    expect(stdout).toContain('Buffers (NodeArrayBufferAllocator)');
+    expect(stdout.trimEnd()).not.toMatch(/others:$/);
   });
 
-  test('a program that overwrites its name stays one object', async () => {
-    const program = "process.title = 'another'; Buffer.alloc(10)";
-    const { stdout } = await leaks(['--json', '--', process.execPath, '-e', program]);
-    const objects = JSON.parse(stdout).objects.map(({ object }: { object: string }) => object);
-    expect(objects).toContain(process.execPath);
-    expect(objects.join()).not.toMatch(/another|(^|,)(,|$)/);
+  test('of one that ends by itself, that they are not seen; it is one object, though it overwrites its name', async () => {
+    const { stdout } = await leaks(['--json', '--', process.execPath, '-e', "process.title = 'another'"]);
+    const { objects, notes } = JSON.parse(stdout);
+    expect(notes.join()).toContain('end it with Ctrl-C or SIGKILL to see live Buffers');
+    const names = objects.map(({ object }: { object: string }) => object);
+    expect(names).toContain(process.execPath);
+    expect(names.filter((name: string) => !name.startsWith('/'))).toEqual([]);
   });
 
   test('what a launcher starts is said not to be traced, and _exit is told by its name', async () => {
-    const { stdout } = await leaks(['--', 'sh', '-c', 'sleep 3; true']);
+    const { stdout } = await leaks(['--', 'sh', '-c', 'sleep 2; true']);
     const text = stdout.replace(/\s+(! )?/g, ' ');
     expect(text).toContain('this is sh alone; it started 1 program (sleep) that was not traced');
     expect(text).toContain('the program ended without running exit handlers (_exit)');
