@@ -21,12 +21,6 @@ type Print = (explanation: Explanation, flags: ExplainFlags) => void;
 const GRACE = 300;
 
 export async function explainChild(words: string[], flags: ExplainFlags, print: Print): Promise<void> {
-  if (flags.trim || flags.attach !== undefined) {
-    throw new CliError(
-      'ERR_MEMPROBE_USAGE',
-      '--trim and --attach are for --pid: start the program, then explain its pid',
-    );
-  }
   const host = await Host.open();
   const child = await run(words, flags, host, print).finally(() => host.close());
   endLike({ code: child.exitCode, signal: child.signalCode });

@@ -6,6 +6,7 @@ import { self } from '../explain/insider.js';
 import { render } from '../explain/render.js';
 import type { Explanation } from '../explain/schema.js';
 import { explainChild } from './child.js';
+import { canAsk } from './confirm.js';
 import { parseCount, parseSeconds } from './errors.js';
 import type { ExplainFlags } from './flags.js';
 import { explainLive } from './live.js';
@@ -47,6 +48,8 @@ async function run(words: string[], flags: ExplainFlags, command: Command): Prom
   const [first = ''] = words;
   if (/^\d+$/.test(first))
     command.error(`error: to explain process ${first}: memprobe explain --pid ${first}`, { exitCode: 2 });
+  const wrong = whyMisused(words, flags);
+  if (wrong !== undefined) command.error(`error: ${wrong}`, { exitCode: 2 });
   if (words.length > 0) return explainChild(words, flags, print);
   const progress = new Progress();
   try {
@@ -59,6 +62,18 @@ async function run(words: string[], flags: ExplainFlags, command: Command): Prom
   } finally {
     progress.done();
   }
+}
+
+/** Flags that would have no effect where they stand, or ask for what cannot be. */
+function whyMisused(words: string[], { pid, attach, trim }: ExplainFlags): string | undefined {
+  if (words.length > 0 && (trim || attach !== undefined))
+    return '--trim and --attach are for --pid: start the program, then explain its pid';
+  if (pid === undefined && attach !== undefined)
+    return `${attach ? '--attach' : '--no-attach'} is for --pid: say which process`;
+  const attaches = attach ?? canAsk();
+  if (trim && pid !== undefined && pid !== process.pid && !attaches)
+    return '--trim has to run inside the process: add --attach';
+  return undefined;
 }
 
 async function explainSelf({ trim = false }: ExplainFlags, { step }: Progress): Promise<Explanation> {

@@ -3,11 +3,12 @@
  * thread stacks by their addresses, then the rules of places.ts; malloc's and V8's own figures split their totals
  * afterwards. The sum stays smaps' Rss whatever happens.
  */
+import { fileParts, filePages } from './file_pages.js';
 import { judge } from './judge.js';
 import { Ledger } from './ledger.js';
 import { type MallocBooking, settleMalloc } from './malloc.js';
-import { type MapFacts, place, V8_CHUNKS, V8_PAGE } from './places.js';
-import { isAnonymous, type Row, Rows } from './rows.js';
+import { type MapFacts, type Place, place, V8_CHUNKS, V8_PAGE } from './places.js';
+import { isAnonymous, type Row, Rows, UNNAMED } from './rows.js';
 import { type Category, type Explanation, SCHEMA_VERSION } from './schema.js';
 import type { Range, Snapshot, ThreadStack, Zeros } from './snapshot.js';
 import { Sweep } from './sweep.js';
@@ -113,6 +114,10 @@ class Booker {
       this.#v8Pages += left;
       return;
     }
+    if (found.id === 'files') {
+      this.#bookFile(row, left, found);
+      return;
+    }
     // Relocated pages of a read-only file mapping are private memory: data, though the map says text.
     const data = found.id === 'binary.text' && !isAnonymous(row) ? Math.min(row.anonymous, left) : 0;
     this.#ledger.add('binary.data', found.part, data, found.source);
@@ -127,10 +132,7 @@ class Booker {
       left -= taken;
       return taken;
     };
-    const source = "ranges that memprobe mapped, and its own table of malloc'ed blocks where it keeps one";
-    owned.meet(row.start, row.end, (_, overlap) => {
-      this.#ledger.add('memprobe', row.path || 'anonymous memory', take(overlap), source);
-    });
+    owned.meet(row.start, row.end, (_, overlap) => this.#bookOwned(row, take(overlap)));
     zeros.meet(row.start, row.end, (found) => {
       this.#ledger.add('huge.waste', row.path || 'anonymous memory', take(found.bytes), ZEROS_SOURCE);
     });
@@ -138,6 +140,22 @@ class Booker {
       this.#malloc.chunks += take(chunk.resident);
     });
     return left;
+  }
+
+  #bookFile(row: Row, bytes: number, { part, source }: Place): void {
+    const pages = filePages(row, bytes);
+    this.#ledger.addPages('files', pages);
+    for (const [name, size] of fileParts(part, pages)) this.#ledger.add('files', name, size, source);
+  }
+
+  /** What memprobe mapped, by what it is a mapping of. */
+  #bookOwned(row: Row, bytes: number): void {
+    const found = place(row, this.#facts);
+    const book = (part: string, size: number) => this.#ledger.add('memprobe', part, size, OWNED);
+    if (found?.id === 'shared') book(row.path ? `shared memory ${row.path}` : found.part, bytes);
+    else if (found?.id === 'files')
+      for (const [name, size] of fileParts(found.part, filePages(row, bytes))) book(name, size);
+    else book(row.path || 'anonymous memory', bytes);
   }
 
   /** Takes an arena's memory out and returns the rest: neighbours may share a mapping with it. */
@@ -196,8 +214,9 @@ function* mmappedChunks({ heap }: Snapshot): Generator<Piece> {
 }
 
 const UNTOLD = 'mappings that no rule could tell';
+const OWNED = "ranges that memprobe mapped, and its own table of malloc'ed blocks where it keeps one";
 const ZEROS_SOURCE = '4 KiB pieces of huge pages that hold only zeros, from /proc/PID/mem';
 
 function nameOf({ path, perms, start, end }: Row): string {
-  return `${path || 'anonymous'} ${perms} ${start.toString(16)}-${end.toString(16)}`;
+  return `${path || UNNAMED} ${perms} ${start.toString(16)}-${end.toString(16)}`;
 }

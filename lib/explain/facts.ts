@@ -1,4 +1,4 @@
-import type { Category, CategoryId } from './schema.js';
+import type { Category, CategoryId, FilePages } from './schema.js';
 import type { Snapshot } from './snapshot.js';
 
 /** What the verdict's rules look at. */
@@ -27,3 +27,17 @@ export function trimmable({ snapshot }: Facts): number {
   const arenas = snapshot.heap?.arenas ?? [];
   return arenas.reduce((sum, arena) => sum + arena.free.trimmable + arena.top.trimmable, 0);
 }
+
+/** Of mapped files. */
+export function pagesOf({ categories }: Facts): FilePages {
+  const files = categories.find(({ id }) => id === 'files');
+  return files?.pages ?? { clean: files?.bytes ?? 0, dirty: 0, copied: 0 };
+}
+
+/** The isolate that holds most Buffers. */
+export function mostBuffers({ snapshot }: Facts) {
+  return [...snapshot.isolates].sort((a, b) => b.arrayBuffers - a.arrayBuffers)[0];
+}
+
+/** Less than this share of what the verdict is about is not worth a line. */
+export const SLIVER = 0.1;

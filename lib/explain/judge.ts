@@ -2,7 +2,7 @@
 import { bytesOf, type Facts } from './facts.js';
 import { formatBytes, formatShare } from '../format.js';
 import { RULES, type Rule } from './rules.js';
-import type { Remedy, Verdict } from './schema.js';
+import type { Category, Remedy, Verdict } from './schema.js';
 
 export interface Judgement {
   verdict: Verdict;
@@ -28,11 +28,30 @@ function amount({ rss }: Facts, bytes: number): string {
   return `${formatBytes(bytes)} of ${formatBytes(rss)} resident (${formatShare(bytes, rss)})`;
 }
 
+/** A process below this is small whatever it consists of: a category that is most of it lies below its floor. */
+const SMALL = 256 * 2 ** 20;
+
 function healthy(facts: Facts): Verdict {
   const biggest = [...facts.categories].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
   const evidence = biggest.map(
     ({ label, bytes }) => `${label}: ${formatBytes(bytes)} (${formatShare(bytes, facts.rss)})`,
   );
-  const summary = `${formatBytes(facts.rss)} resident, and nothing in it is out of proportion.`;
-  return { id: 'healthy', summary, evidence };
+  const [most] = biggest;
+  if (most?.id === 'memprobe') evidence.splice(1, 0, mapped(most));
+  return { id: 'healthy', summary: proportion(facts, most), evidence };
+}
+
+/** A category that is most of the process is no disproportion where there is no rule against it, or too little of it. */
+function proportion({ rss }: Facts, most: Category | undefined): string {
+  const size = `${formatBytes(rss)} resident`;
+  if (!most || most.bytes < rss / 2) return `${size}, and nothing in it is out of proportion.`;
+  const told = `${size}, most of it ${most.label.replace(':', '')} (${formatShare(most.bytes, rss)})`;
+  return rss < SMALL ? `Small: ${told}.` : `${told}; nothing says that this is too much.`;
+}
+
+/** The program mapped it knowingly: what it needs is to tell one mapping from the other. */
+function mapped({ parts = [] }: Category): string {
+  const biggest = parts.slice(0, 3).map(({ label, bytes }) => `${formatBytes(bytes)} ${label}`);
+  const more = parts.length > 3 ? ', and more' : '';
+  return `mapped through memprobe: ${biggest.join(', ')}${more}`;
 }

@@ -1,5 +1,5 @@
 /** Adds up bytes by category and part. Whatever enters leaves: the categories' sum is the sum of all entries. */
-import { CATEGORIES, type Category, type CategoryId, type Part } from './schema.js';
+import { CATEGORIES, type Category, type CategoryId, type FilePages, type Part } from './schema.js';
 
 /** More parts than this are of no use to anybody; the rest becomes one line. */
 const MOST_PARTS = 100;
@@ -9,6 +9,7 @@ interface Account {
   swap: number;
   parts: Map<string, number>;
   sources: Set<string>;
+  pages?: FilePages;
 }
 
 export class Ledger {
@@ -23,6 +24,14 @@ export class Ledger {
     account.bytes += bytes;
     account.parts.set(part, (account.parts.get(part) ?? 0) + bytes);
     account.sources.add(source);
+  }
+
+  /** Books what it takes to get back the pages of a file that were booked with `add`. */
+  addPages(id: CategoryId, pages: FilePages): void {
+    const sums = (this.#of(id).pages ??= { clean: 0, dirty: 0, copied: 0 });
+    sums.clean += pages.clean;
+    sums.dirty += pages.dirty;
+    sums.copied += pages.copied;
   }
 
   addSwap(id: CategoryId, bytes: number): void {
@@ -44,6 +53,7 @@ function toCategory(id: CategoryId, label: string, account: Account): Category {
   const source = [...account.sources].join('; ') || 'none found';
   const category: Category = { id, label, bytes: account.bytes, source };
   if (account.swap > 0) category.swap = account.swap;
+  if (account.pages) category.pages = account.pages;
   const parts = rank([...account.parts].map(([label, bytes]) => ({ label, bytes })));
   if (parts.length > 0) category.parts = parts;
   return category;

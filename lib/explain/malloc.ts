@@ -6,7 +6,7 @@
  */
 import type { HeapArena, HeapReport } from '../procfs/heap.js';
 import type { Ledger } from './ledger.js';
-import type { Snapshot } from './snapshot.js';
+import type { Isolate, Snapshot } from './snapshot.js';
 
 /** Resident bytes that smaps shows for malloc's memory. */
 export interface MallocBooking {
@@ -100,10 +100,26 @@ function takeBuffers(ledger: Ledger, { isolates, heap }: Snapshot, inUse: InUse)
   const liveBytes = heap?.arenas.reduce((sum, arena) => sum + arena.live.bytes, 0) ?? inUse.arenas;
   const chunks = share(inUse.chunks, wanted, chunkBytes);
   const arenas = share(inUse.arenas, wanted - chunkBytes, liveBytes);
-  const source = "the isolates' arrayBuffers, placed in malloc's biggest blocks first";
-  ledger.add('buffers', 'backing stores in mappings of their own', chunks, source);
-  ledger.add('buffers', 'backing stores in malloc arenas', arenas, source);
+  bookBuffers(ledger, isolates, { arenas, chunks });
   return { arenas: inUse.arenas - arenas, chunks: inUse.chunks - chunks };
+}
+
+/** By isolate where there are several: only the thread that holds them can let them go. */
+function bookBuffers(ledger: Ledger, isolates: Isolate[], { arenas, chunks }: InUse): void {
+  const source = "the isolates' arrayBuffers, placed in malloc's biggest blocks first";
+  const holders = isolates.filter(({ arrayBuffers }) => arrayBuffers > 0);
+  if (holders.length < 2) {
+    ledger.add('buffers', 'backing stores in mappings of their own', chunks, source);
+    ledger.add('buffers', 'backing stores in malloc arenas', arenas, source);
+    return;
+  }
+  const total = holders.reduce((sum, isolate) => sum + isolate.arrayBuffers, 0);
+  let left = arenas + chunks;
+  holders.forEach(({ name, arrayBuffers }, i) => {
+    const bytes = i === holders.length - 1 ? left : Math.floor(((arenas + chunks) * arrayBuffers) / total);
+    ledger.add('buffers', `${name}: backing stores`, bytes, source);
+    left -= bytes;
+  });
 }
 
 function share(resident: number, wanted: number, available: number): number {

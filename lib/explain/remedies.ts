@@ -1,5 +1,5 @@
 /** What to do about it, in words and commands. */
-import { type Facts, trimmable } from './facts.js';
+import { bytesOf, type Facts, mostBuffers, pagesOf, SLIVER, trimmable } from './facts.js';
 import { count, formatBytes } from '../format.js';
 import type { Remedy } from './schema.js';
 
@@ -8,7 +8,24 @@ function program({ snapshot }: Facts): string {
   return snapshot.v8 ? 'node app.js' : './PROGRAM';
 }
 
-export function trim(facts: Facts): Remedy {
+/** A remedy, and the bytes that it can win at best. */
+interface Option {
+  remedy: Remedy;
+  wins: number;
+}
+
+/** Against memory that glibc keeps: what wins most comes first, and what wins next to nothing is left out. */
+export function retained(facts: Facts): Remedy[] {
+  const enough = SLIVER * bytesOf(facts, 'malloc.retained');
+  const options = [...fewerArenas(facts), ...trimThreshold(facts), otherAllocator(facts)];
+  options.sort((a, b) => b.wins - a.wins);
+  // What was measured is told whatever it is; and an allocator that gives back by itself is the answer to all of it.
+  const trims = facts.snapshot.trim || trimmable(facts) >= enough ? [trim(facts)] : [];
+  const worth = options.filter(({ wins, remedy }) => wins >= enough || remedy.id === OTHER_ALLOCATOR);
+  return [...trims, ...worth.map(({ remedy }) => remedy)];
+}
+
+function trim(facts: Facts): Remedy {
   const { trim: done } = facts.snapshot;
   if (!done) return facts.snapshot.v8 ? trimByMemprobe(facts) : trimByDebugger(facts);
   const saved = done.before - done.after;
@@ -41,34 +58,52 @@ function trimByDebugger(facts: Facts): Remedy {
   return { id: TRIM, text, estimate, command };
 }
 
-/** Worth it where much lies at the end of the heap: glibc raises its threshold by itself as big blocks are freed. */
-export function trimThreshold(facts: Facts): Remedy[] {
+/** glibc raises its threshold by itself as big blocks are freed. */
+function trimThreshold(facts: Facts): Option[] {
   const tops = (facts.snapshot.heap?.arenas ?? []).reduce((sum, arena) => sum + arena.top.trimmable, 0);
   if (tops < trimmable(facts) / 4) return [];
   const text = `${formatBytes(tops)} lie at the end of the heap, where glibc gives back early if it is told to.`;
-  return [{ id: 'trim-threshold', text, command: `MALLOC_TRIM_THRESHOLD_=131072 ${program(facts)}` }];
+  const command = `MALLOC_TRIM_THRESHOLD_=131072 ${program(facts)}`;
+  return [{ remedy: { id: 'trim-threshold', text, command }, wins: tops }];
 }
 
-/** glibc returns only the end of its heap by itself; others return free pages anywhere. */
-export function otherAllocator(facts: Facts): Remedy {
+const OTHER_ALLOCATOR = 'other-allocator';
+
+/** glibc returns only the end of its heap by itself; others return free pages anywhere: that much more. */
+function otherAllocator(facts: Facts): Option {
+  const arenas = facts.snapshot.heap?.arenas ?? [];
+  const wins = arenas.reduce((sum, { free }) => sum + free.trimmable, 0);
   const text =
     'An allocator that returns free pages by itself avoids it (Debian: apt-get install libjemalloc2).';
-  return { id: 'other-allocator', text, command: `LD_PRELOAD=libjemalloc.so.2 ${program(facts)}` };
+  const command = `LD_PRELOAD=libjemalloc.so.2 ${program(facts)}`;
+  return { remedy: { id: OTHER_ALLOCATOR, text, command }, wins };
 }
 
-export function fewerArenas(facts: Facts): Remedy[] {
+function fewerArenas(facts: Facts): Option[] {
   const arenas = facts.snapshot.heap?.arenas.filter((arena) => !arena.main) ?? [];
   const free = arenas.reduce((sum, arena) => sum + arena.free.resident + arena.top.resident, 0);
   if (arenas.length < 2 || free < 8 * 2 ** 20) return [];
   const text = `${formatBytes(free)} are free in ${count(arenas.length, 'thread arena')}; fewer arenas keep less.`;
-  return [{ id: 'fewer-arenas', text, command: `MALLOC_ARENA_MAX=2 ${program(facts)}` }];
+  const command = `MALLOC_ARENA_MAX=2 ${program(facts)}`;
+  return [{ remedy: { id: 'fewer-arenas', text, command }, wins: free }];
+}
+
+/** Node's debugger knows no other thread than the main one, and leaves the inspector open when it goes. */
+const BY_DEBUGGER =
+  "takeHeapSnapshot('live.heapsnapshot') in Node's debugger, which halts the main thread and sees it alone (of a worker: " +
+  'worker.getHeapSnapshot() in the program). The inspector stays open on 9229 until the process ends or closes it.';
+
+/** Of the process as it runs, and not prepared. */
+export function inspectHeap({ snapshot }: Facts): Remedy {
+  const text = `See what is reachable: ${BY_DEBUGGER}`;
+  return { id: 'inspect-heap', text, command: `node inspect -p ${snapshot.pid}` };
 }
 
 /** No pid here: the signal kills a process that was not started with the option. */
 export function heapSnapshot(): Remedy {
   const text =
-    'See what is reachable: start the program so, send it SIGUSR2 some minutes apart, and compare the snapshots in ' +
-    'DevTools. (The signal would kill a process that was started without.)';
+    'See what grows: start it so, send it SIGUSR2 some minutes apart, compare the snapshots in DevTools. (The signal ' +
+    'would kill it without the option.)';
   return { id: 'heap-snapshot', text, command: 'node --heapsnapshot-signal=SIGUSR2 app.js' };
 }
 
@@ -83,11 +118,17 @@ export function limitHeap({ snapshot }: Facts): Remedy[] {
   return [{ id: 'heap-limit', text, command: `node --max-old-space-size=${limit} app.js` }];
 }
 
-export function findBuffers({ snapshot }: Facts): Remedy {
-  const text =
-    "Find who holds them: takeHeapSnapshot('live.heapsnapshot') in Node's debugger, which halts the program meanwhile; " +
-    'DevTools lists ArrayBuffers with their retainers (class JSArrayBufferData).';
-  return { id: 'find-buffers', text, command: `node inspect -p ${snapshot.pid}` };
+/** DevTools lists them in any heap snapshot; which thread's it must be depends on who holds most. */
+export function findBuffers(facts: Facts): Remedy {
+  const holder = mostBuffers(facts);
+  if (holder && holder.threadId !== 0) {
+    const text =
+      `Find who holds them in ${holder.name}: its worker.getHeapSnapshot(), called in the program (Node's debugger sees ` +
+      'the main thread alone); DevTools lists ArrayBuffers with their retainers (class JSArrayBufferData).';
+    return { id: 'find-buffers', text };
+  }
+  const text = `Find who holds them (class JSArrayBufferData in DevTools): ${BY_DEBUGGER}`;
+  return { id: 'find-buffers', text, command: `node inspect -p ${facts.snapshot.pid}` };
 }
 
 export function streamBuffers(): Remedy {
@@ -126,10 +167,41 @@ export function smallerStacks({ snapshot }: Facts): Remedy {
   return { id: 'smaller-stacks', text };
 }
 
-export function dropFilePages(): Remedy {
+/** By what the pages are; nothing here loses data, whichever mapping it is done to. */
+export function mappedFiles(facts: Facts): Remedy[] {
+  const { clean, dirty, copied } = pagesOf(facts);
+  const enough = SLIVER * bytesOf(facts, 'files');
+  return [
+    { remedy: dropFilePages(), wins: clean },
+    { remedy: writeBack(dirty), wins: dirty },
+    { remedy: giveUpCopies(facts, copied), wins: copied },
+  ]
+    .filter(({ wins }) => wins > 0 && wins >= enough)
+    .sort((a, b) => b.wins - a.wins)
+    .map(({ remedy }) => remedy);
+}
+
+/** Not MADV_DONTNEED: in a private mapping it throws away what was written, and few know which mapping theirs is. */
+function dropFilePages(): Remedy {
   const text =
-    'Nothing to fear: clean pages are cache. To drop them, madvise(MADV_COLD or MADV_DONTNEED) or unmap.';
+    'Nothing to fear: clean pages are cache. To have them dropped early, without any loss: madvise(MADV_COLD or ' +
+    'MADV_PAGEOUT).';
   return { id: 'drop-file-pages', text };
+}
+
+function writeBack(bytes: number): Remedy {
+  const text =
+    `The kernel writes these ${formatBytes(bytes)} to their files by itself within half a minute or so, and they are ` +
+    'clean then; msync(MS_SYNC) does it at once. (On tmpfs there is nowhere to write them: they stay.)';
+  return { id: 'write-back', text };
+}
+
+function giveUpCopies({ snapshot }: Facts, bytes: number): Remedy {
+  const text =
+    `${formatBytes(bytes)} exist nowhere but in this process: only the program can give them up, by unmapping what it ` +
+    'no longer needs. Where the changes belong in the file, MAP_SHARED keeps no copies.';
+  const command = `memprobe maps --pid ${snapshot.pid} --sort dirty --group none`;
+  return { id: 'private-copies', text, command };
 }
 
 export function removeShared(): Remedy {

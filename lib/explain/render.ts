@@ -29,9 +29,11 @@ interface Style {
 export function render(explanation: Explanation, options: RenderOptions = {}): string {
   const { columns = 80, color = false, verbose = false, top = 8 } = options;
   const style = { columns: Math.max(columns, 40), verbose, top, paint: pico.createColors(color) };
-  const head = [...headline(explanation, style), ''];
-  const foot = [...footer(explanation, style)];
-  const room = verbose ? Infinity : Math.max(FEWEST_ROWS, SCREEN_LINES - head.length - foot.length - 1);
+  const head = [...headline(explanation, style), '', ...(explanation.trim ? ['before the trim:'] : [])];
+  const roomBeside = (foot: string[]) => SCREEN_LINES - head.length - foot.length - 1;
+  const two = footer(explanation, style, 2);
+  const foot = verbose || roomBeside(two) >= FEWEST_ROWS ? two : footer(explanation, style, 1);
+  const room = verbose ? Infinity : Math.max(FEWEST_ROWS, roomBeside(foot));
   return [...head, ...table(explanation, room, style), ...foot, ''].join('\n');
 }
 
@@ -102,9 +104,9 @@ function details(category: Category, { verbose, top, columns, paint }: Style): s
   return [...source, ...parts];
 }
 
-function footer({ remedies, notes }: Explanation, style: Style): string[] {
+function footer({ remedies, notes }: Explanation, style: Style, most: number): string[] {
   const { verbose, columns, paint } = style;
-  const shown = verbose ? remedies : remedies.slice(0, 2);
+  const shown = verbose ? remedies : remedies.slice(0, most);
   const hidden = remedies.length - shown.length;
   const lines = shown.flatMap((remedy) => advice(remedy, style));
   const extra = notes.flatMap((note) => wrap(note, columns, '  ! ')).map(paint.yellow);

@@ -16,11 +16,13 @@ export interface Row {
   swap: number;
   /** Resident bytes that belong to no file. */
   anonymous: number;
+  /** Resident bytes that were written and lie nowhere else yet: anonymous ones, and those of a file before write-back. */
+  dirty: number;
   /** Resident bytes in transparent huge pages. */
   huge: number;
 }
 
-type Field = 'Rss' | 'Pss' | 'Swap' | 'Anonymous' | 'AnonHugePages';
+type Field = 'Rss' | 'Pss' | 'Swap' | 'Anonymous' | 'AnonHugePages' | 'Shared_Dirty' | 'Private_Dirty';
 
 export class Rows {
   /** How many mappings there are. */
@@ -38,6 +40,8 @@ export class Rows {
       Swap: column('Swap'),
       Anonymous: column('Anonymous'),
       AnonHugePages: column('AnonHugePages'),
+      Shared_Dirty: column('Shared_Dirty'),
+      Private_Dirty: column('Private_Dirty'),
     };
   }
 
@@ -77,10 +81,14 @@ export class Rows {
       rss: this.#columns.Rss[index] || 0,
       swap: this.#columns.Swap[index] || 0,
       anonymous: this.#columns.Anonymous[index] || 0,
+      dirty: (this.#columns.Shared_Dirty[index] || 0) + (this.#columns.Private_Dirty[index] || 0),
       huge: this.#columns.AnonHugePages[index] || 0,
     };
   }
 }
+
+/** What untold memory without any name is called. */
+export const UNNAMED = 'anonymous memory (mmap)';
 
 /** Memory without a file behind it; the kernel shows a name given by prctl(PR_SET_VMA_ANON_NAME) as [anon:NAME]. */
 export function isAnonymous(row: Row): boolean {

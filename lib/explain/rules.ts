@@ -3,9 +3,10 @@
  * and at least `share` of the resident memory; of several, the biggest makes the verdict and the others add their
  * remedies. None: `healthy`. The floors lie above what an idle Node process with some workers shows.
  */
-import { bytesOf, type Facts, partsOf, sumIsolates, trimmable } from './facts.js';
+import { bytesOf, type Facts, pagesOf, partsOf, sumIsolates, trimmable } from './facts.js';
 import { count, formatBytes, formatShare } from '../format.js';
 import * as remedies from './remedies.js';
+import { UNNAMED } from './rows.js';
 import type { CategoryId, Part, Remedy, VerdictId } from './schema.js';
 
 const MiB = 2 ** 20;
@@ -33,12 +34,7 @@ export const RULES: Rule[] = [
       `${formatBytes(trimmable(facts))} of it are whole pages that malloc_trim can give back`,
       `${arenas(facts)}, beside ${formatBytes(mallocInUse(facts))} in use${facts.snapshot.v8 ? ' (Buffers included)' : ''}`,
     ],
-    remedies: (facts) => [
-      remedies.trim(facts),
-      ...remedies.fewerArenas(facts),
-      ...remedies.trimThreshold(facts),
-      remedies.otherAllocator(facts),
-    ],
+    remedies: remedies.retained,
   },
   {
     id: 'v8-heap',
@@ -49,6 +45,7 @@ export const RULES: Rule[] = [
     evidence: (facts) => [...usedHeap(facts), ...biggest(facts, 'v8.heap')],
     remedies: (facts) => [
       ...remedies.attachFirst(facts),
+      remedies.inspectHeap(facts),
       remedies.heapSnapshot(),
       ...remedies.limitHeap(facts),
     ],
@@ -95,9 +92,9 @@ export const RULES: Rule[] = [
     category: 'files',
     floor: 128 * MiB,
     share: 0.4,
-    summary: () => 'is mapped files: the kernel can drop clean pages whenever it needs memory.',
+    summary: (facts) => `is mapped files: ${mappedFiles(facts)}.`,
     evidence: (facts) => biggest(facts, 'files'),
-    remedies: () => [remedies.dropFilePages()],
+    remedies: remedies.mappedFiles,
   },
   {
     id: 'shared',
@@ -122,19 +119,52 @@ export const RULES: Rule[] = [
     category: 'unexplained',
     floor: 48 * MiB,
     share: 0.2,
-    summary: () => 'could not be told.',
+    summary: (facts) => (isMostlyUnnamed(facts) ? UNNAMED_SUMMARY : 'could not be told.'),
     evidence: (facts) => [...facts.snapshot.notes, ...biggest(facts, 'unexplained')],
     remedies: (facts) => [...remedies.attachFirst(facts), remedies.lookAtMaps(facts)],
   },
 ];
 
+/** Too little to prove anything. */
+const WORTH_A_LINE = 0.05;
+
 function biggest(facts: Facts, id: CategoryId): string[] {
-  return partsOf(facts, id)
+  const bytes = bytesOf(facts, id);
+  return worthALine(partsOf(facts, id), bytes)
     .slice(0, 3)
-    .map(
-      ({ label, bytes }: Part) =>
-        `${formatBytes(bytes)} (${formatShare(bytes, bytesOf(facts, id))}) ${label}`,
-    );
+    .map((part: Part) => `${formatBytes(part.bytes)} (${formatShare(part.bytes, bytes)}) ${part.label}`);
+}
+
+/** Of what is sorted by size: the first in any case. */
+function worthALine<T extends { bytes: number }>(sorted: T[], whole: number): T[] {
+  return sorted.filter(({ bytes }, i) => i === 0 || bytes >= whole * WORTH_A_LINE);
+}
+
+/** Kinds of pages that differ in what can be done about them, the biggest first. */
+function mappedFiles(facts: Facts): string {
+  const { clean, dirty, copied } = pagesOf(facts);
+  const kinds = [
+    { bytes: clean, words: 'clean pages, which the kernel can drop whenever it needs memory' },
+    { bytes: dirty, words: 'pages that the kernel has to write to the file before it can drop them' },
+    {
+      bytes: copied,
+      words: 'private copies of file pages, as real as malloc: only the program can give them up',
+    },
+  ].sort((a, b) => b.bytes - a.bytes);
+  const told = worthALine(kinds, clean + dirty + copied);
+  return told.map(({ bytes, words }) => `${formatBytes(bytes)} of it are ${words}`).join('; ');
+}
+
+const UNNAMED_SUMMARY =
+  'is anonymous memory that the program mapped itself (mmap), which nobody here knows by name: mappings of its own, or ' +
+  "another allocator's than glibc's.";
+
+/** Where malloc was not walked, nameless memory may be malloc's; in a Node process that nobody asked, V8's. */
+function isMostlyUnnamed(facts: Facts): boolean {
+  const { heap, v8, isolates } = facts.snapshot;
+  if (!heap || (v8 && isolates.length === 0)) return false;
+  const unnamed = partsOf(facts, 'unexplained').filter(({ label }) => label.startsWith(UNNAMED));
+  return unnamed.reduce((sum, { bytes }) => sum + bytes, 0) > bytesOf(facts, 'unexplained') / 2;
 }
 
 /** Where it lies: one arena may hold nearly all. */
@@ -168,7 +198,7 @@ function usedHeap(facts: Facts): string[] {
 }
 
 /** Blocks in use, by size class and in mappings of their own: what holds most comes first. */
-function blockSizes({ snapshot: { heap } }: Facts): string[] {
+function blockSizes({ snapshot: { heap, v8 } }: Facts): string[] {
   const own = heap?.mmapped.total;
   const groups = (heap?.sizes ?? []).map(({ from, to, chunks, bytes }) => ({
     chunks,
@@ -176,11 +206,14 @@ function blockSizes({ snapshot: { heap } }: Facts): string[] {
     where: from === to ? `of ${from} bytes` : `of ${formatBytes(from)} to ${formatBytes(to)}`,
   }));
   if (own?.bytes) groups.push({ chunks: own.chunks, bytes: own.bytes, where: 'in mappings of their own' });
-  return groups
-    .sort((a, b) => b.bytes - a.bytes)
+  groups.sort((a, b) => b.bytes - a.bytes);
+  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const beside = v8 ? ', Buffers included' : '';
+  return worthALine(groups, total)
     .slice(0, 4)
     .map(
-      ({ chunks, bytes, where }) => `${count(chunks, 'live block')} ${where} (${formatBytes(bytes)} in all)`,
+      ({ chunks, bytes, where }) =>
+        `${count(chunks, 'live block')} ${where} (${formatBytes(bytes)} in all${beside})`,
     );
 }
 

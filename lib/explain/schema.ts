@@ -35,6 +35,16 @@ export interface Part {
   bytes: number;
 }
 
+/** Resident bytes of mapped files, by what it takes to get them back; they add up to the category's. */
+export interface FilePages {
+  /** As they are in the file: the kernel can drop them at any moment. */
+  clean: number;
+  /** Written through a shared mapping, or by write(2): the kernel writes them to the file before it drops them. */
+  dirty: number;
+  /** Written in a private mapping, and nowhere else: memory like malloc's, which only the program can give up. */
+  copied: number;
+}
+
 /** A share of the resident memory. */
 export interface Category {
   id: CategoryId;
@@ -47,6 +57,8 @@ export interface Category {
   source: string;
   /** Biggest first; they add up to `bytes` where they are given. */
   parts?: Part[];
+  /** Of `files` alone, where there are any. */
+  pages?: FilePages;
 }
 
 export type VerdictId =

@@ -83,6 +83,105 @@ test('what memprobe mapped itself is a category of its own', () => {
   expect(bytesOf(explanation, 'memprobe')).toBe(owned);
 });
 
+test('Buffers are told by the isolate that holds them, where several do', () => {
+  const snapshot = readCaptured('demo-node20');
+  const [main] = snapshot.isolates;
+  if (!main) throw new Error('the captured process has an isolate');
+  const worker = { ...main, threadId: 1, name: 'Worker 1', arrayBuffers: 3 * main.arrayBuffers };
+  const explanation = attribute({ ...snapshot, isolates: [main, worker] });
+  const parts = explanation.categories.find(({ id }) => id === 'buffers')?.parts ?? [];
+  const bytes = (name: string) =>
+    parts.find(({ label }) => label === `${name}: backing stores`)?.bytes ?? NaN;
+  expect(bytes('Worker 1') / bytes('main')).toBeCloseTo(3, 3);
+  expect(sum(explanation)).toBe(explanation.rss);
+});
+
+/** A process that has mapped one file, beside some code, with figures in kB. */
+function mappingFile(perms: string, sizes: { rss: number; anonymous?: number; dirty?: number }): Snapshot {
+  const { rss, anonymous = 0, dirty = 0 } = sizes;
+  const text = [
+    `10000000-40000000 ${perms} 00000000 fe:00 12 /data/table.bin`,
+    `Rss: ${rss} kB`,
+    `Shared_Dirty: ${perms.endsWith('s') ? dirty : 0} kB`,
+    `Private_Dirty: ${perms.endsWith('s') ? 0 : dirty} kB`,
+    `Anonymous: ${anonymous} kB`,
+    '50000000-50100000 r-xp 00000000 fe:00 13 /bin/program',
+    'Rss: 1024 kB',
+  ];
+  const { heap: _, ...rest } = readCaptured('demo-node20');
+  const smaps = parseSmaps(new TextEncoder().encode(text.map((line) => `${line}\n`).join('')));
+  return { ...rest, smaps, v8: false, way: 'outside', isolates: [], owned: [], stacks: [], zeros: [] };
+}
+
+describe('mapped files', () => {
+  const KIB = 300 * 1024;
+  const explained = (perms: string, sizes: { anonymous?: number; dirty?: number }) => {
+    const explanation = attribute(mappingFile(perms, { rss: KIB, ...sizes }));
+    expect(sum(explanation)).toBe(explanation.rss);
+    const files = explanation.categories.find(({ id }) => id === 'files');
+    const ids = explanation.remedies.map(({ id }) => id);
+    expect(JSON.stringify(explanation)).not.toContain('MADV_DONTNEED');
+    return { ...explanation, files, ids };
+  };
+
+  test('clean pages are cache, and nothing to fear', () => {
+    const { verdict, files, ids } = explained('r--p', {});
+    expect(verdict.summary).toContain('300 MiB of it are clean pages, which the kernel can drop');
+    expect(files?.pages).toEqual({ clean: 300 * MiB, dirty: 0, copied: 0 });
+    expect(files?.parts).toEqual([{ label: '/data/table.bin', bytes: 300 * MiB }]);
+    expect(ids).toEqual(['drop-file-pages']);
+  });
+
+  test('private copies are as real as malloc: never called cache, and never to be dropped', () => {
+    const { verdict, files, ids } = explained('rw-p', { anonymous: KIB, dirty: KIB });
+    expect(verdict.summary).toContain(
+      '300 MiB of it are private copies of file pages, as real as malloc: only the program can give them up',
+    );
+    expect(verdict.summary).not.toContain('clean');
+    expect(verdict.evidence).toEqual(['300 MiB (100%) /data/table.bin (private copies)']);
+    expect(files?.pages).toEqual({ clean: 0, dirty: 0, copied: 300 * MiB });
+    expect(ids).toEqual(['private-copies']);
+  });
+
+  test('pages written through a shared mapping are written back before they can go', () => {
+    const { verdict, files, ids } = explained('rw-s', { dirty: KIB });
+    expect(verdict.summary).toContain('300 MiB of it are pages that the kernel has to write to the file');
+    expect(files?.pages).toEqual({ clean: 0, dirty: 300 * MiB, copied: 0 });
+    expect(ids).toEqual(['write-back']);
+  });
+
+  test('of several kinds the biggest comes first, and each has its remedy', () => {
+    const { verdict, files, ids } = explained('rw-p', { anonymous: KIB / 2, dirty: (KIB * 5) / 6 });
+    expect(files?.pages).toEqual({ clean: 50 * MiB, dirty: 100 * MiB, copied: 150 * MiB });
+    expect(verdict.summary).toMatch(/150 MiB .* private copies .*; 100 MiB .* write .*; 50\.0 MiB .* clean/);
+    expect(ids).toEqual(['private-copies', 'write-back', 'drop-file-pages']);
+    expect(files?.parts?.map(({ bytes }) => bytes / MiB)).toEqual([150, 100, 50]);
+  });
+
+  test('what memprobe mapped is told by file and kind, too', () => {
+    const snapshot = mappingFile('rw-p', { rss: KIB, anonymous: KIB, dirty: KIB });
+    const { verdict } = attribute({ ...snapshot, owned: [{ start: 0x10000000n, end: 0x40000000n }] });
+    expect(verdict.id).toBe('healthy');
+    expect(verdict.evidence[1]).toBe('mapped through memprobe: 300 MiB /data/table.bin (private copies)');
+  });
+});
+
+test('plain memory that the program mapped itself is called that', () => {
+  const text = '10000000-40000000 rw-p 00000000 00:00 0\nRss: 409600 kB\nAnonymous: 409600 kB\n';
+  const smaps = parseSmaps(new TextEncoder().encode(text));
+  const { verdict } = attribute({
+    ...readCaptured('python3'),
+    smaps,
+    stacks: [],
+    zeros: [],
+  });
+  expect(verdict.id).toBe('unknown');
+  expect(verdict.summary).toContain(
+    'is anonymous memory that the program mapped itself (mmap), which nobody here',
+  );
+  expect(verdict.evidence).toEqual(['400 MiB (100%) anonymous memory (mmap) rw-p 10000000-40000000']);
+});
+
 test('zeros of huge pages are taken out of the mapping that holds them', () => {
   const snapshot = readCaptured('python3');
   const row = [...snapshot.smaps].find(({ path, rss = 0 }) => path === '' && rss > 512 * 1024);

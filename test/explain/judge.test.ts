@@ -96,8 +96,102 @@ test('a program that is not Node is given no advice for Node', () => {
     const text = JSON.stringify([verdict, remedies]);
     expect(text).not.toMatch(/node app|--attach|Buffers|worker|UV_/i);
   }
-  const [trim] = judgeWith('malloc.retained', 2 * GiB, 3 * GiB, native).remedies;
+  const [trim] = judgeWith('malloc.retained', GiB, 3 * GiB, native).remedies;
   expect(trim?.command).toContain('malloc_trim(0)');
+});
+
+test('blocks in use of less than 5% of all prove nothing, and are left out', () => {
+  const sizes = [
+    { from: 16, to: 16, chunks: 10, bytes: 96 },
+    { from: 32, to: 32, chunks: 1, bytes: 4 },
+  ];
+  const { heap } = snapshot;
+  if (!heap) throw new Error('the captured process has a heap');
+  const total = { ...heap.mmapped.total, chunks: 0, bytes: 0 };
+  const { verdict } = judgeWith('malloc.live', 2 * GiB, 3 * GiB, {
+    ...snapshot,
+    v8: false,
+    heap: { ...heap, sizes, mmapped: { ...heap.mmapped, total } },
+  });
+  expect(verdict.evidence.filter((line) => line.includes('live block'))).toEqual([
+    '10 live blocks of 16 bytes (96 B in all)',
+  ]);
+});
+
+/** glibc keeps `free` bytes in the main arena and `others` in each of two more. */
+function keeping(free: number, others: number): Snapshot {
+  const { heap } = snapshot;
+  const [main] = heap?.arenas ?? [];
+  if (!heap || !main) throw new Error('the captured process has a main arena');
+  const arena = (bytes: number, own: boolean) => ({
+    ...main,
+    main: own,
+    free: { ...main.free, resident: bytes, trimmable: bytes },
+    top: { ...main.top, resident: 0, trimmable: 0 },
+  });
+  return {
+    ...snapshot,
+    heap: { ...heap, arenas: [arena(free, true), arena(others, false), arena(others, false)] },
+  };
+}
+
+describe('what helps against memory that glibc keeps', () => {
+  const idsFor = (facts: Snapshot) =>
+    judgeWith('malloc.retained', 1.2 * GiB, 1.9 * GiB, facts).remedies.map(({ id }) => id);
+
+  test('fewer arenas are no remedy where these hold 1% of it', () => {
+    expect(idsFor(keeping(1.19 * GiB, 6 * 2 ** 20))).toEqual(['malloc-trim', 'other-allocator']);
+  });
+
+  test('what wins more comes first', () => {
+    const facts = keeping(GiB / 10, 0.5 * GiB);
+    expect(idsFor(facts)).toEqual(['malloc-trim', 'other-allocator', 'fewer-arenas']);
+    const [, thread, last] = facts.heap?.arenas ?? [];
+    if (!thread || !last) throw new Error('there are three arenas');
+    thread.top.resident = last.top.resident = GiB / 4;
+    expect(idsFor(facts)).toEqual(['malloc-trim', 'fewer-arenas', 'other-allocator']);
+  });
+
+  test('malloc_trim is none where next to nothing of it are whole pages', () => {
+    expect(idsFor(keeping(2 ** 20, 0))).toEqual(['other-allocator']);
+  });
+});
+
+test.each([
+  ['malloc.live', 94, 95, 'Small: 95.0 MiB resident, most of it malloc in use (99%).'],
+  ['memprobe', 270, 320, '320 MiB resident, most of it mapped through memprobe (84%); nothing says'],
+] as const)('healthy though most of it is %s: that is said in words', (id, bytes, rss, summary) => {
+  const { verdict } = judgeWith(id, bytes * 2 ** 20, rss * 2 ** 20);
+  expect(verdict.id).toBe('healthy');
+  expect(verdict.summary).toContain(summary);
+  expect(verdict.summary).not.toContain('out of proportion');
+});
+
+test('nothing is out of proportion where no category is half of it', () => {
+  expect(attribute(readCaptured('python3')).verdict.summary).toContain('nothing in it is out of proportion');
+});
+
+describe('live Buffers and objects', () => {
+  const [main] = snapshot.isolates;
+  if (!main) throw new Error('the captured process has an isolate');
+  const worker = { ...main, threadId: 1, name: 'Worker 1', arrayBuffers: 200 * 2 ** 20 };
+  const find = (facts: Snapshot) =>
+    judgeWith('buffers', 2 * GiB, 3 * GiB, facts).remedies.find(({ id }) => id === 'find-buffers');
+
+  test("where a worker holds them, its own snapshot is advised, which Node's debugger cannot make", () => {
+    const remedy = find({ ...snapshot, isolates: [main, worker] });
+    expect(remedy?.text).toContain('in Worker 1: its worker.getHeapSnapshot()');
+    expect(remedy?.command).toBeUndefined();
+  });
+
+  test("Node's debugger sees the main thread, and leaves the inspector open: both is said", () => {
+    const inspect = judgeWith('v8.heap', 2 * GiB, 3 * GiB).remedies.find(({ id }) => id === 'inspect-heap');
+    for (const remedy of [find({ ...snapshot, isolates: [main] }), inspect]) {
+      expect(remedy?.command).toBe(`node inspect -p ${snapshot.pid}`);
+      expect(remedy?.text).toMatch(/main thread .* alone .* worker\.getHeapSnapshot\(\)/);
+      expect(remedy?.text).toContain('stays open on 9229');
+    }
+  });
 });
 
 test('what holds most comes first, be it blocks in mappings of their own', () => {
@@ -106,5 +200,7 @@ test('what holds most comes first, be it blocks in mappings of their own', () =>
   const total = { ...heap.mmapped.total, chunks: 301, bytes: 8 * GiB };
   const big: Snapshot = { ...snapshot, heap: { ...heap, mmapped: { ...heap.mmapped, total } } };
   const { verdict } = judgeWith('malloc.live', 9 * GiB, 10 * GiB, big);
-  expect(verdict.evidence[0]).toBe('301 live blocks in mappings of their own (8.0 GiB in all)');
+  expect(verdict.evidence[0]).toBe(
+    '301 live blocks in mappings of their own (8.0 GiB in all, Buffers included)',
+  );
 });

@@ -66,6 +66,25 @@ test('a trim is told with its bytes and milliseconds', () => {
   expect(text).toContain('malloc_trim gave back 150 MiB in 31.4 ms');
 });
 
+test('after a trim the table is said to be from before it, and only then', () => {
+  const trim = { before: 285 * 2 ** 20, after: 59.3 * 2 ** 20, milliseconds: 20 };
+  const lines = render({ ...explanation, trim })
+    .trimEnd()
+    .split('\n');
+  expect(lines.length).toBeLessThanOrEqual(24);
+  expect(lines[lines.indexOf('before the trim:') + 1]).toMatch(/^malloc: free, kept by glibc /);
+  expect(render(explanation)).not.toContain('before the trim');
+});
+
+test('long advice never pushes the table off the screen', () => {
+  const remedies = ['a', 'b'].map((id) => ({ id, text: 'many words '.repeat(40), command: 'do it' }));
+  const lines = render({ ...explanation, remedies })
+    .trimEnd()
+    .split('\n');
+  expect(lines.length).toBeLessThanOrEqual(24);
+  expect(lines.join('\n')).toContain('1 more with --verbose');
+});
+
 test('sizes have three digits and a unit', () => {
   const sizes = [0, 1, 999, 1023, 1024, 1536, 1_048_576, 1.4 * 2 ** 30, 5e14].map(formatBytes);
   expect(sizes).toEqual([
