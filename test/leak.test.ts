@@ -5,15 +5,18 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { native } from '../lib/native.js';
 import { cases } from './leak/cases.js';
+import { cleanUp } from './leak/objects.js';
 
 const rounds = Number(process.env.MEMPROBE_LEAK_ROUNDS ?? 500);
 const LIMIT = 256 * 1024;
 /** A leak grows by something in each round, of which malloc's own figure misses nothing. */
 const MALLOC_LIMIT = Math.min(LIMIT, 16 * rounds);
 const program = fileURLToPath(new URL('leak/program.ts', import.meta.url));
+
+afterAll(cleanUp);
 
 /** What lasts, or needs a process of its own: their own tests look at it. */
 const LEFT_OUT = /^(mlockall|munlockall|mtrace|muntrace|mcheck.*|malloc_get_state|malloc_stats)$/;

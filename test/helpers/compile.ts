@@ -4,20 +4,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 function compile(source: string, name: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'memprobe-c-'));
-  afterAll(() => rmSync(directory, { recursive: true }));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
   const program = join(directory, name);
   execFileSync('cc', ['-O1', '-Wall', '-o', program, source]);
   return program;
 }
 
-/** The path of the program that this text is; it goes with the test file. */
+/** The path of the program that this text is; it goes with the test. */
 export function program(text: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'memprobe-c-'));
-  afterAll(() => rmSync(directory, { recursive: true }));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
   const source = join(directory, 'program.c');
   writeFileSync(source, text);
   return compile(source, 'program');

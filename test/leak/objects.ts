@@ -9,7 +9,9 @@ import type { Case } from './cases.js';
 
 const PAGE = 4096;
 const directory = mkdtempSync(join(tmpdir(), 'memprobe-leak-'));
-process.once('exit', () => rmSync(directory, { recursive: true }));
+/** A process that vitest ends has no 'exit': its test file calls this. */
+export const cleanUp = (): void => rmSync(directory, { recursive: true, force: true });
+process.once('exit', cleanUp);
 const path = join(directory, 'file');
 writeFileSync(path, new Uint8Array(4 * PAGE));
 const log = join(directory, 'log');
