@@ -19,3 +19,12 @@ export function integer(name: string, value: unknown, low: number, high = Number
   if (Number.isInteger(value) && value >= low && value <= high) return value;
   throw outOfRange(name, `an integer from ${low} to ${high}`, value);
 }
+
+/** Throws unless `options` is an object whose keys are all `known`: a misspelt one would change nothing, silently. */
+export function checkOptions(options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+  const strange = Object.keys(options).find((key) => !known.includes(key));
+  if (strange === undefined) return;
+  const error = new TypeError(`The property 'options.${strange}' is unknown. Known are ${known.join(', ')}`);
+  throw Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
+}

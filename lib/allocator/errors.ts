@@ -45,7 +45,7 @@ export const corrupt = (offset: number, what: string): HeapError =>
   new HeapError(
     'ERR_MEMPROBE_HEAP_CORRUPT',
     offset,
-    `${what}, at ${at(offset)}: something wrote outside its block, or after free; check() after each step finds who`,
+    `${what}${offset > 0 ? `, at ${at(offset)}` : ''}: something wrote outside its block, or after free; check() after each step finds who`,
   );
 
 export const badPointer = (offset: number, why: string): HeapError =>

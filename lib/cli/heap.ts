@@ -1,10 +1,11 @@
 /** `memprobe heap FILE`: what a heap file holds, without changing it. */
 import { Command } from 'commander';
 import { formatBytes } from '../format.js';
+import { keysOf } from '../heap/header.js';
 import { Heap } from '../heap/heap.js';
 import type { Salvage } from '../heap/salvage.js';
 import { describeError } from './errors.js';
-import { occupancy, renderHeap, type HeapLook } from './heap_table.js';
+import { occupancy, renderHeap, type HeapKey, type HeapLook } from './heap_table.js';
 import { screen } from './screen.js';
 
 interface HeapFlags {
@@ -47,12 +48,24 @@ function lookAt(file: string): HeapLook {
       writer: heap.writer,
       stats: heap.stats(),
       roots: heap.roots.list().map((root) => ({ ...root, size: sizeAt(heap, root.ptr) })),
+      keys: keysIn(heap),
       occupancy: occupancy(heap.region, CELLS),
       broken: state === 'written' ? undefined : brokenIn(heap),
     };
   } finally {
     heap.close();
   }
+}
+
+/** Those of mmalloc_setkey, as the next process gets them. */
+function keysIn(heap: Heap): HeapKey[] {
+  const { header, facts } = heap.region;
+  const start = facts.base + BigInt(facts.arenaAt);
+  return [...keysOf(header)].flatMap((kept, key) => {
+    const ptr = kept < 0n ? Number(-kept) : 0;
+    const value = `0x${(kept < 0n ? start - kept : kept).toString(16)}`;
+    return kept === 0n ? [] : [{ key, value, ptr, size: sizeAt(heap, ptr) }];
+  });
 }
 
 /** 0 for a root that names no block: check says so. */

@@ -7,6 +7,14 @@ import type { Root } from '../heap/roots.js';
 import { eachBlock, type HeapStats } from '../heap/survey.js';
 import type { Screen } from './screen.js';
 
+/** What mmalloc_setkey keeps: an address in the heap, of a block of `size` bytes at `ptr`, or whatever else (0 and 0). */
+export interface HeapKey {
+  readonly key: number;
+  readonly value: string;
+  readonly ptr: number;
+  readonly size: number;
+}
+
 /** What `--json` has. Bytes. */
 export interface HeapLook {
   readonly file: string;
@@ -17,6 +25,7 @@ export interface HeapLook {
   readonly writer: number;
   readonly stats: HeapStats;
   readonly roots: readonly (Root & { readonly size: number })[];
+  readonly keys: readonly HeapKey[];
   /** The arena in equal parts: the share of each that is in use. */
   readonly occupancy: readonly number[];
   /** Why it is not whole. */
@@ -59,6 +68,7 @@ export function renderHeap(look: HeapLook, { columns, color }: Screen): string {
     ...picture(look, columns),
     '',
     ...rootTable(look, columns, paint),
+    ...look.keys.map(tellKey),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -106,12 +116,16 @@ function picture({ occupancy: cells, stats }: HeapLook, columns: number): string
   ];
 }
 
+function tellKey({ key, value, size }: HeapKey): string {
+  return `key ${key} → ${value}${size > 0 ? `, ${formatBytes(size)}` : ''}`;
+}
+
 function rootTable(
-  { roots }: HeapLook,
+  { roots, keys }: HeapLook,
   columns: number,
   paint: ReturnType<typeof pico.createColors>,
 ): string[] {
-  if (roots.length === 0) return ['No roots: a program finds nothing again here.'];
+  if (roots.length === 0) return keys.length > 0 ? [] : ['No roots: a program finds nothing again here.'];
   const shown = roots.slice(0, MOST_ROOTS);
   const width = Math.max(10, columns - 46);
   const rows = shown.map(

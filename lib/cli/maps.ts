@@ -23,14 +23,31 @@ export function mapsCommand(): Command {
     )
     .option('--top <count>', 'only so many lines', parseCount)
     .option('--json', 'all fields as JSON, sizes in bytes')
+    .allowExcessArguments()
     .action(run);
 }
 
-async function run({ pid = process.pid, sort, group: by, top, json }: MapsFlags): Promise<void> {
+async function run(
+  { pid = process.pid, sort, group: by, top, json }: MapsFlags,
+  command: Command,
+): Promise<void> {
+  const [word] = command.args;
+  if (word !== undefined) command.error(misplaced(word), { exitCode: 2 });
   const smaps = await readSmaps({ pid });
   const lines = group(smaps, by, sort);
   const shown = top === undefined ? lines : lines.slice(0, top);
   if (json)
     process.stdout.write(`${JSON.stringify({ pid, mappings: smaps.length, lines: shown }, undefined, 2)}\n`);
-  else process.stdout.write(renderMaps(lines, shown.length, { ...screen() }));
+  else process.stdout.write(renderMaps(lines, shown.length, { ...screen(), ...whole() }));
+}
+
+function misplaced(word: string): string {
+  return /^\d+$/.test(word)
+    ? `error: for the map of process ${word}: memprobe maps --pid ${word}`
+    : `error: '${word}' is too much: memprobe maps takes options alone`;
+}
+
+/** Paths are cut for a terminal, or where COLUMNS asks for it: grep and such want them whole. */
+function whole(): { columns?: number } {
+  return process.stdout.isTTY || process.env.COLUMNS ? {} : { columns: Infinity };
 }

@@ -58,7 +58,7 @@ export function group(smaps: Smaps, by: Grouping, sort: Sorting): MapLine[] {
     lines.set(key, line);
   }
   const list = [...lines.values()];
-  return sort === 'address' ? list : list.sort((a, b) => b[sort] - a[sort]);
+  return sort === 'address' ? list : list.sort((a, b) => b[sort] - a[sort] || b.rss - a.rss);
 }
 
 const NO_SIZES: Sizes = {

@@ -47,7 +47,7 @@ export const SEAL = 39;
 /** 1: blocks have guards behind them (mmcheck). */
 export const GUARDED = 40;
 /** 16 keys of 64 bits. */
-export const KEYS = 42;
+const KEYS = 42;
 export const KEY_COUNT = 16;
 const WORDS = 128;
 export const HEADER_BYTES = 4 * WORDS;
@@ -105,7 +105,11 @@ export function encode(facts: Facts): Uint8Array {
 /** Reads and checks the fixed words. `path` is for the error's sake. */
 export function decode(bytes: Uint8Array, path: string): Facts {
   const head = Buffer.from(bytes);
-  if (head.toString('latin1', 0, MAGIC.length) !== MAGIC) throw badHeap(path, 'is no heap of memprobe');
+  if (head.toString('latin1', 0, MAGIC.length) !== MAGIC)
+    throw badHeap(
+      path,
+      "is no heap of memprobe (if it was one, 'memprobe heap --salvage' may find its blocks)",
+    );
   if (head.length < HEADER_BYTES)
     throw badHeap(path, `is truncated: its header has ${head.length} bytes of ${HEADER_BYTES}`);
   const words = new Int32Array(head.buffer.slice(head.byteOffset, head.byteOffset + HEADER_BYTES));
@@ -140,6 +144,10 @@ export function read(words: Int32Array): Facts {
     name: name.slice(0, name.indexOf('\0')),
   };
 }
+
+/** What mmalloc_setkey keeps: an address in the heap as the negative of its distance from the arena's start, or what else was given. */
+export const keysOf = (header: Int32Array): BigInt64Array =>
+  new BigInt64Array(header.buffer, header.byteOffset + 4 * KEYS, KEY_COUNT);
 
 export const lengthOf = (header: Int32Array): number => header[LENGTH]! * PAGES;
 export const setLength = (header: Int32Array, bytes: number): void => {

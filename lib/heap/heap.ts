@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Allocator, HeapBlock, HeapInfo } from '../allocator/interface.js';
 import { FIRST } from '../allocator/layout.js';
 import { TsAllocator } from '../allocator/ts_allocator.js';
-import { integer, outOfRange, wrongType } from '../arguments.js';
+import { checkOptions, integer, outOfRange, wrongType } from '../arguments.js';
 import { badPointer, closed, corruptFile, HeapFileError, readOnly, text } from './errors.js';
 import { DIRTY, MOST, MOVE_FROM, MOVE_TO, NAME_BYTES, PENDING, SEAL, seal, WRITER } from './header.js';
 import { clearLive, isLive, setLive } from './live.js';
@@ -25,7 +25,10 @@ export interface HeapCreateOptions {
 }
 
 export interface HeapAttachOptions {
-  /** `write` (default): one at a time. `read`, `copy-on-write`: as many as like. */
+  /**
+   * `write` (default): one at a time. `read`, `copy-on-write`: as many as like. With `read` a store into a view changes this
+   * process's copy of the page alone, which then no longer follows the writer.
+   */
   readonly mode?: HeapMode;
   /**
    * Writes through, in mode `write`: what an operation did is on the disk when it returns, after all that was written to
@@ -50,6 +53,7 @@ export class Heap implements Allocator<number>, Disposable {
    * A new heap in a file that is not there or empty (mode 0o600), or in memory. Throws EEXIST for any other file.
    */
   static create(path: PathLike, options: HeapCreateOptions = {}): Heap {
+    checkOptions(options, ['limit', 'name', 'sync']);
     const { limit = DEFAULT, name = '', sync = false } = options;
     integer('options.limit', limit, LEAST, MOST);
     text('options.name', name, NAME_BYTES);
@@ -66,6 +70,7 @@ export class Heap implements Allocator<number>, Disposable {
    * heap of this version and machine, which is not touched then.
    */
   static attach(path: PathLike, options: HeapAttachOptions = {}): Heap {
+    checkOptions(options, ['mode', 'sync']);
     const { mode = 'write', sync = false } = options;
     if (!['write', 'read', 'copy-on-write'].includes(mode)) {
       throw wrongType('options.mode', "one of 'write', 'read', 'copy-on-write'", mode);

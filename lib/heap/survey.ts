@@ -88,5 +88,9 @@ export function checkMap(region: Region, used: Iterable<number>, roots: Roots): 
   const broken = roots.brokenAt();
   if (broken !== 0) throw corrupt(broken, 'the list of roots leads to what is no block');
   for (const { name, ptr } of roots.list())
-    if (!isLive(region.live, ptr)) throw corrupt(ptr, `the root '${name}' names what is no block`);
+    if (!isLive(region.live, ptr))
+      throw corrupt(
+        ptr,
+        `the root '${name}' names what is no block (any more); roots.delete('${name}') mends that`,
+      );
 }

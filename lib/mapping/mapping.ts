@@ -70,7 +70,7 @@ export class Mapping implements Disposable {
 
   /** The same memory, for this thread too. `ERR_MEMPROBE_STALE_HANDLE` when its last holder has let go. */
   static attach(handle: MappingHandle, options: Pick<AnonymousOptions, 'trace'> = {}): Mapping {
-    return Mapping.#traced(new Mapping(source.attach(handle)), options, Mapping.attach);
+    return Mapping.#traced(new Mapping(source.attach(handle, options)), options, Mapping.attach);
   }
 
   static #traced(
@@ -91,7 +91,15 @@ export class Mapping implements Disposable {
   /** The descriptor behind it, -1 for anonymous memory. It goes with the memory: do not close it. */
   readonly fd: number;
 
-  private constructor({ held, about }: Source) {
+  private constructor(source: Source) {
+    // Where types don't hinder anybody.
+    if (source?.held === undefined)
+      throw wrongType(
+        'source',
+        'given by Mapping.anonymous, file, shared or attach, which make a Mapping',
+        source,
+      );
+    const { held, about } = source;
     const state = libc.mapping_state(held);
     this.#held = held;
     this.#about = about;

@@ -3,13 +3,14 @@ import { constants, fstatSync, ftruncateSync, type PathLike } from 'node:fs';
 import { handOver, openDescriptor } from '../descriptor.js';
 import type { Address } from '../address.js';
 import { native } from '../native.js';
-import { integer, outOfRange, wrongType } from '../arguments.js';
+import { checkOptions, integer, outOfRange, wrongType } from '../arguments.js';
 
 const { libc, constants: c } = native;
 
 /**
  * `write`: stores reach the file and everybody who maps it. `private`: stores stay in copies of the pages. `read`: the
- * same underneath, so that a stray store harms nothing, but `write()` is refused.
+ * same underneath, so that a stray store into a view changes this process's copy of the page and never the file, but
+ * `write()` is refused.
  */
 export type Access = 'read' | 'write' | 'private';
 
@@ -80,7 +81,11 @@ function hold(address: Address, length: number, fd: number, about: About): Sourc
 const populate = (options: Pick<AnonymousOptions, 'populate'>): number =>
   options.populate === true ? c.MAP_POPULATE : 0;
 
+const ANONYMOUS = ['populate', 'noReserve', 'trace'];
+const FILE = ['access', 'offset', 'length', 'create', 'populate', 'trace'];
+
 export function anonymous(bytes: number, options: AnonymousOptions): Source {
+  checkOptions(options, ANONYMOUS);
   const flags = c.MAP_PRIVATE | c.MAP_ANONYMOUS | (options.noReserve === true ? c.MAP_NORESERVE : 0);
   const about: About = { kind: 'anonymous', access: 'private', offset: 0 };
   return make(integer('bytes', bytes, 1), flags | populate(options), -1, about);
@@ -88,6 +93,7 @@ export function anonymous(bytes: number, options: AnonymousOptions): Source {
 
 export function shared(name: string, bytes: number, options: AnonymousOptions): Source {
   integer('bytes', bytes, 1);
+  checkOptions(options, ANONYMOUS);
   return handOver(libc.memfd_create(name, c.MFD_CLOEXEC), (fd) => {
     ftruncateSync(fd, bytes);
     const flags = c.MAP_SHARED | (options.noReserve === true ? c.MAP_NORESERVE : 0) | populate(options);
@@ -96,6 +102,7 @@ export function shared(name: string, bytes: number, options: AnonymousOptions): 
 }
 
 export function file(path: PathLike, options: FileOptions): Source {
+  checkOptions(options, FILE);
   const { access, offset = 0, create = false } = options;
   if (access !== 'read' && access !== 'write' && access !== 'private') {
     throw wrongType('options.access', "one of 'read', 'write', 'private'", access);
@@ -167,7 +174,8 @@ export function reserved(fd: number, bytes: number, options: ReservedOptions): S
   return hold(start, bytes, fd, about);
 }
 
-export function attach(handle: MappingHandle): Source {
+export function attach(handle: MappingHandle, options: Pick<AnonymousOptions, 'trace'>): Source {
+  checkOptions(options, ['trace']);
   if (typeof handle !== 'object' || handle === null || typeof handle.mapping !== 'string') {
     throw wrongType('handle', 'what handle() of a Mapping returned', handle);
   }

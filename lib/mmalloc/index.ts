@@ -6,7 +6,7 @@
  */
 import { type Address, NULL } from '../address.js';
 import { integer, wrongType } from '../arguments.js';
-import { KEY_COUNT, KEYS, plan } from '../heap/header.js';
+import { KEY_COUNT, keysOf, plan } from '../heap/header.js';
 import { likelyFree } from '../heap/open.js';
 import { getpagesize } from '../libc/page.js';
 import { native } from '../native.js';
@@ -116,7 +116,7 @@ export function mmalloc_setkey(md: Md, keynum: number, key: Address): boolean {
     if (typeof key !== 'bigint') throw wrongType('key', 'an address, of type bigint', key);
     const inside = key - heap.address();
     // From the arena's start, and negative, if it is an address in the heap.
-    keysOf(heap)[keynum] = inside > 0n && inside < BigInt(heap.region.limit) ? -inside : key;
+    keysOf(heap.region.header)[keynum] = inside > 0n && inside < BigInt(heap.region.limit) ? -inside : key;
     return true;
   });
 }
@@ -125,7 +125,7 @@ export function mmalloc_setkey(md: Md, keynum: number, key: Address): boolean {
 export function mmalloc_getkey(md: Md, keynum: number): Address {
   return on(md, ({ heap }) => {
     if (heap === undefined || !isKey(keynum)) return NULL;
-    const key = keysOf(heap)[keynum] ?? 0n;
+    const key = keysOf(heap.region.header)[keynum] ?? 0n;
     return key < 0n ? heap.address() - key : key;
   });
 }
@@ -174,10 +174,6 @@ export const memalign = (alignment: number, size: number): Address => mmemalign(
 export const valloc = (size: number): Address => mvalloc(null, size);
 
 const isKey = (keynum: number): boolean => Number.isInteger(keynum) && keynum >= 0 && keynum < KEY_COUNT;
-
-function keysOf({ region }: NonNullable<MmallocDescriptor['heap']>): BigInt64Array {
-  return new BigInt64Array(region.header.buffer, 4 * KEYS, KEY_COUNT);
-}
 
 function withGuard(
   { ground }: MmallocDescriptor,

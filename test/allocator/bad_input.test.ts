@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TsAllocator } from '../../lib/allocator/index.js';
+import { LISTS } from '../../lib/allocator/layout.js';
 import { random } from './model.js';
 
 const SIZE = 64 * 1024;
@@ -101,6 +102,17 @@ describe('a buffer that is none', () => {
     expect(() => heap.malloc_set_state(short)).toThrow(coded('ERR_MEMPROBE_BAD_HEAP'));
     expect(() => heap.malloc_set_state(new Uint8Array(3))).toThrow(coded('ERR_MEMPROBE_BAD_HEAP'));
     heap.check();
+  });
+});
+
+describe('a list that leads out of the heap', () => {
+  it('is told without an address, since there is none', () => {
+    const heap = lively();
+    heap.free(heap.malloc(104));
+    new Int32Array(heap.buffer).fill(-1, LISTS, LISTS + 40);
+    const call = (): unknown => heap.malloc(104);
+    expect(call).toThrow(coded('ERR_MEMPROBE_HEAP_CORRUPT'));
+    expect(call).toThrow(/has lost its header: something wrote/);
   });
 });
 

@@ -274,6 +274,23 @@ describe('memprobe maps', () => {
     for (const row of rows) expect(row.length).toBeLessThanOrEqual(80);
   });
 
+  test('paths are whole in a pipe, and a pid without --pid is wrong usage that says so', async () => {
+    const { stdout } = await memprobe(['maps', '--json']);
+    const paths: string[] = JSON.parse(stdout).lines.map(({ label }: { label: string }) => label);
+    const longest = paths.sort((a, b) => b.length - a.length)[0] ?? '';
+    expect(longest.length).toBeGreaterThan(28);
+    expect((await memprobe(['maps'], { env: { COLUMNS: '' } })).stdout).toContain(longest);
+    const { code, stderr } = await memprobe(['maps', '123']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('memprobe maps --pid 123')]);
+  });
+
+  test('where nothing is swapped out, --sort swap goes by resident size', async () => {
+    const { stdout } = await memprobe(['maps', '--sort', 'swap', '--json']);
+    const lines: { swap: number; rss: number }[] = JSON.parse(stdout).lines;
+    const sorted = [...lines].sort((a, b) => b.swap - a.swap || b.rss - a.rss);
+    expect(lines.map(({ swap, rss }) => [swap, rss])).toEqual(sorted.map(({ swap, rss }) => [swap, rss]));
+  });
+
   test('sorts by what it is asked for, and shows only so many lines', async () => {
     const { stdout } = await memprobe(['maps', '--sort', 'size', '--group', 'none', '--top', '5', '--json']);
     const sizes = JSON.parse(stdout).lines.map(({ size }: { size: number }) => size);

@@ -1,7 +1,8 @@
 /** `memprobe heap`: what it says of whole, crashed, busy and damaged heaps, and what it saves of them. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Heap } from '../../lib/heap/index.js';
+import * as mm from '../../lib/mmalloc/index.js';
 import { memprobe } from '../helpers/command.js';
 import { doctored, kill, scratch, waiting } from '../heap/support.js';
 
@@ -48,6 +49,39 @@ it('shows header, roots, figures and a picture of a whole heap, in 80 columns, a
   expect(Buffer.compare(readFileSync(path), before)).toBe(0);
 });
 
+it('shows the keys of mmalloc where they lead to, and what else was kept under one', async () => {
+  const path = scratch();
+  const fd = openSync(path, 'w+');
+  const md = mm.mmalloc_attach(fd, 0n);
+  closeSync(fd);
+  const ptr = mm.mmalloc(md, 500);
+  mm.mmalloc_setkey(md, 0, ptr);
+  mm.mmalloc_setkey(md, 3, 0x2an);
+  mm.mmalloc_detach(md);
+  const { stdout } = await show(path);
+  expect(stdout).toContain(`key 0 → 0x${ptr.toString(16)}, 50`);
+  expect(stdout).toContain('key 3 → 0x2a\n');
+  expect(stdout).not.toContain('No roots');
+  expect(JSON.parse((await show(path, '--json')).stdout).keys).toMatchObject([
+    { key: 0, value: `0x${ptr.toString(16)}`, ptr: expect.any(Number) },
+    { key: 3, value: '0x2a', ptr: 0, size: 0 },
+  ]);
+});
+
+it('says which root dangles, and that deleting it mends the heap', async () => {
+  const { path, pointers } = made();
+  const heap = Heap.attach(path);
+  heap.free(pointers[4] ?? 0);
+  heap.close();
+  const { code, stdout } = await show(path);
+  expect(code).toBe(1);
+  expect(stdout.replace(/\s+/g, ' ')).toContain("roots.delete('root 4') mends that");
+  const again = Heap.attach(path);
+  again.roots.delete('root 4');
+  again.close();
+  expect((await show(path)).code).toBe(0);
+});
+
 it('tells a heap that is being written from one whose writer was killed', async () => {
   const path = scratch();
   const child = await waiting(
@@ -70,7 +104,7 @@ it('what is no heap is an error, and what is damaged says how to save it', async
   writeFileSync(path, 'text');
   expect(await show(path)).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('is no heap of memprobe'),
+    stderr: expect.stringMatching(/is no heap of memprobe.*--salvage/),
   });
   const heap = made();
   doctored(heap.path, (bytes) => void (bytes[ARENA + 8]! ^= 1));

@@ -268,6 +268,9 @@ describe('bad arguments', () => {
     expect(code(() => Heap.create(Object(5)))).toBe('ERR_INVALID_ARG_TYPE');
     expect(code(() => Heap.attach(path, { mode: Object('append') }))).toBe('ERR_INVALID_ARG_TYPE');
     expect(code(() => Heap.attach(path))).toBe('ENOENT');
+    for (const call of [Heap.create, Heap.attach]) {
+      expect(code(() => call(path, Object({ lmit: 5 })))).toBe('ERR_INVALID_ARG_VALUE');
+    }
     expect(existsSync(path)).toBe(false);
     writeFileSync(path, 'something');
     expect(code(() => Heap.create(path))).toBe('EEXIST');

@@ -230,4 +230,22 @@ test('bad arguments name the parameter', () => {
   expectRangeError('length', () => mapping.write(99, new Uint8Array(2)));
   expectRangeError('offset', () => mapping.view(-1));
   expectTypeError('handle', () => Reflect.apply(Mapping.attach, Mapping, ['text']));
+  const { path } = temporary(1);
+  expectTypeError('options', () => Reflect.apply(Mapping.file, Mapping, [path]));
+  expectTypeError('options.access', () => Reflect.apply(Mapping.file, Mapping, [path, {}]));
+  expectTypeError('source', () => Reflect.construct(Mapping, []));
+});
+
+test('an option that is none is refused by its name', () => {
+  const { path } = temporary(1);
+  const misspelt: [name: string, call: () => unknown][] = [
+    ['ofset', () => Mapping.file(path, Object({ access: 'read', ofset: 6 }))],
+    ['popullate', () => Mapping.anonymous(100, Object({ popullate: true }))],
+    ['noreserve', () => Mapping.shared('name', 100, Object({ noreserve: true }))],
+    ['traced', () => Mapping.attach(owned(Mapping.anonymous(100)).handle(), Object({ traced: true }))],
+  ];
+  for (const [name, call] of misspelt) {
+    expect(code(call)).toBe('ERR_INVALID_ARG_VALUE');
+    expect(call).toThrow(`'options.${name}' is unknown`);
+  }
 });
