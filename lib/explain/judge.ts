@@ -53,5 +53,5 @@ function proportion({ rss }: Facts, most: Category | undefined): string {
 function mapped({ parts = [] }: Category): string {
   const biggest = parts.slice(0, 3).map(({ label, bytes }) => `${formatBytes(bytes)} ${label}`);
   const more = parts.length > 3 ? ', and more' : '';
-  return `mapped through memprobe: ${biggest.join(', ')}${more}`;
+  return `of these ${biggest.join(', ')}${more}`;
 }

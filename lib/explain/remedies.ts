@@ -145,7 +145,12 @@ export function attachFirst({ snapshot }: Facts): Remedy[] {
 
 export function leaks(facts: Facts): Remedy {
   const text = 'List the blocks that are never freed, by call site: start the program under a trace (slow).';
-  return { id: 'leaks', text, command: `memprobe leaks -- ${program(facts)}` };
+  const atEnd = ' End it with Ctrl-C: at its own end Node frees what JavaScript still holds.';
+  return {
+    id: 'leaks',
+    text: facts.snapshot.v8 ? text + atEnd : text,
+    command: `memprobe leaks -- ${program(facts)}`,
+  };
 }
 
 export function nativeProfiler(facts: Facts): Remedy {

@@ -162,7 +162,7 @@ describe('mapped files', () => {
     const snapshot = mappingFile('rw-p', { rss: KIB, anonymous: KIB, dirty: KIB });
     const { verdict } = attribute({ ...snapshot, owned: [{ start: 0x10000000n, end: 0x40000000n }] });
     expect(verdict.id).toBe('healthy');
-    expect(verdict.evidence[1]).toBe('mapped through memprobe: 300 MiB /data/table.bin (private copies)');
+    expect(verdict.evidence[1]).toBe('of these 300 MiB /data/table.bin (private copies)');
   });
 });
 

@@ -1,9 +1,11 @@
 /** explain() on real processes. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { attach } from '../../lib/attach/index.js';
 import { attribute, collect, type Explanation, explain } from '../../lib/explain/index.js';
 import { attached } from '../../lib/explain/insider.js';
@@ -135,6 +137,39 @@ test('a WebAssembly memory is told as such', async () => {
     .find(({ id }) => id === 'buffers')
     ?.parts?.find(({ label }) => label.startsWith('Web'));
   expect((wasm?.bytes ?? 0) / MiB).toBeGreaterThanOrEqual(16);
+});
+
+test('Buffers are told by the thread that holds them', async () => {
+  const code = `globalThis.kept = Buffer.alloc(2 ** 20, 1);
+    const code = "globalThis.kept = Buffer.alloc(100 * 2 ** 20, 1); setInterval(() => {}, 1000);" +
+      "require('worker_threads').parentPort.postMessage(1);";
+    new (require('worker_threads').Worker)(code, { eval: true }).on('message', () => console.log('ready'));`;
+  const { verdict, categories } = await explainAttached((await startNode(process.execPath, code)).pid);
+  const [biggest] = categories.find(({ id }) => id === 'buffers')?.parts ?? [];
+  expect(verdict.id).toBe('buffers');
+  expect(biggest?.label).toMatch(/worker 1.*: backing stores/i);
+  expect((biggest?.bytes ?? 0) / MiB).toBeGreaterThan(95);
+});
+
+test('what was written in a private mapping of a file is told from the clean pages of the file', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'memprobe-explain-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const code = `import mmap, sys, time
+with open(sys.argv[1], 'w+b') as file:
+  file.truncate(160 << 20)
+  m = mmap.mmap(file.fileno(), 160 << 20, access=mmap.ACCESS_COPY)
+for at in range(0, 160 << 20, 4096): m[at] if at < 20 << 20 else m.__setitem__(at, 1)
+print(1, flush=True)
+time.sleep(60)`;
+  const { pid } = await start('python3', ['-c', code, join(directory, 'table.bin')]);
+  const explanation = await explain({ pid });
+  const pages = explanation.categories.find(({ id }) => id === 'files')?.pages;
+  expect(pages?.copied).toBe(140 * MiB);
+  // On tmpfs, pages that were only read may count as dirty.
+  expect(((pages?.clean ?? 0) + (pages?.dirty ?? 0)) / MiB).toBeGreaterThanOrEqual(10);
+  expect(explanation.verdict.summary).toContain('140 MiB of it are private copies of file pages');
+  expect(explanation.remedies[0]?.id).toBe('private-copies');
+  expect(sum(explanation)).toBe(explanation.rss);
 });
 
 test("a worker's own stack is told by its thread", async () => {
