@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -51,6 +52,9 @@ Leaf map_leaf() {
   return Leaf(static_cast<Cell*>(fresh));
 }
 
+// Which leaves there are, in the form of a leaf.
+alignas(uint64_t) std::array<Cell, kLeaves + kLeaves / kTractCells> present;
+
 }  // namespace
 
 Cell* make_leaf(uintptr_t address) {
@@ -59,6 +63,9 @@ Cell* make_leaf(uintptr_t address) {
   Leaf fresh = map_leaf();
   if (fresh == nullptr) fresh = std::move(spare);
   if (fresh == nullptr) return nullptr;
+  // Before the leaf is there: whoever finds another thread's leaf finds its mark, too.
+  present[kLeaves + index / kTractCells].store(kLive);
+  present[index].store(kLive);
   Cell* expected = nullptr;
   return leaves[index].compare_exchange_strong(expected, fresh.get()) ? fresh.release() : expected;
 }
@@ -76,20 +83,44 @@ uint64_t eight(const Cell* cells) {
   return __atomic_load_n(reinterpret_cast<const Word*>(cells), __ATOMIC_RELAXED);
 }
 
-// The highest marked cell at or below `address`, or 0.
-uintptr_t last_block_at_or_below(uintptr_t address) {
-  if (address >> kAddressBits != 0) return 0;
-  for (size_t index = address >> kLeafBits, slots = slot_of(address) + 1;; index--, slots = kLeafBytes) {
-    const Cell* leaf = leaves[index].load(std::memory_order_acquire);
-    for (size_t i = leaf == nullptr ? 0 : slots; i-- > 0;) {
-      while (i % 8 == 7 && i > 8 && eight(leaf + i - 7) == 0) i -= 8;  // the way back through a large block is long
-      if (leaf[i].load(std::memory_order_acquire) != kNone) return (index << kLeafBits) + i * kAlignment;
-    }
-    if (index == 0) return 0;
+constexpr size_t kNowhere = SIZE_MAX;
+
+// The last marked one of the first `count` cells, or kNowhere.
+size_t last_marked(const Cell* cells, size_t count) {
+  for (size_t i = count; i-- > 0;) {
+    while (i % 8 == 7 && i > 8 && eight(cells + i - 7) == 0) i -= 8;
+    if (cells[i].load(std::memory_order_acquire) != kNone) return i;
+  }
+  return kNowhere;
+}
+
+// The same where tracts lie behind all cells.
+size_t last_marked(const Cell* cells, size_t all, size_t count) {
+  for (size_t end = count;;) {
+    const size_t tract = last_marked(cells + all, (end + kTractCells - 1) / kTractCells);
+    if (tract == kNowhere) return kNowhere;
+    const size_t start = tract * kTractCells;
+    const size_t found = last_marked(cells + start, std::min(end - start, kTractCells));
+    if (found != kNowhere) return start + found;
+    end = start;
   }
 }
 
 }  // namespace
+
+uintptr_t last_at_or_below(uintptr_t address) {
+  if (address >> kAddressBits != 0) return 0;
+  const size_t own = address >> kLeafBits;
+  for (size_t end = own + 1;;) {
+    const size_t index = last_marked(present.data(), kLeaves, end);
+    if (index == kNowhere) return 0;
+    const Cell* leaf = leaves[index].load(std::memory_order_acquire);
+    const size_t count = index == own ? slot_of(address) + 1 : kLeafCells;
+    const size_t slot = leaf == nullptr ? kNowhere : last_marked(leaf, kLeafCells, count);
+    if (slot != kNowhere) return (index << kLeafBits) + slot * kAlignment;
+    end = index;
+  }
+}
 
 void remove(void* block) {
   if (Cell* cell = cell_of(block)) cell->store(kNone, std::memory_order_release);
@@ -122,7 +153,7 @@ bool attend(const void* block) {
 }
 
 Extent attend(uintptr_t start, size_t length) {
-  const uintptr_t block = last_block_at_or_below(start);
+  const uintptr_t block = last_at_or_below(start);
   if (block == 0 || !attend(reinterpret_cast<void*>(block))) return {};
   const uintptr_t end = block + malloc_usable_size(reinterpret_cast<void*>(block));
   if (start > end || length > end - start) return {};

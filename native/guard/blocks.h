@@ -30,8 +30,12 @@ struct Extent {
 
 inline constexpr unsigned kLeafBits = 28;
 inline constexpr unsigned kAddressBits = 48;
-inline constexpr size_t kLeafBytes = (size_t{1} << kLeafBits) / kAlignment;
+inline constexpr size_t kLeafCells = (size_t{1} << kLeafBits) / kAlignment;
 inline constexpr size_t kLeaves = size_t{1} << (kAddressBits - kLeafBits);
+// Behind the cells one more for each page of them, a tract: whether it ever had a mark. Who looks for the block around
+// an address would read megabytes of nothing otherwise.
+inline constexpr size_t kTractCells = 4096;
+inline constexpr size_t kLeafBytes = kLeafCells + kLeafCells / kTractCells;
 
 enum Mark : uint8_t { kNone, kLive, kAttended, kRetired };
 
@@ -68,7 +72,9 @@ inline bool add(void* block) {
   Cell* leaf = leaf_of(address);
   if (leaf == nullptr) [[unlikely]] leaf = make_leaf(address);
   if (leaf == nullptr) [[unlikely]] return false;
-  leaf[slot_of(address)].store(kLive, std::memory_order_release);
+  const size_t slot = slot_of(address);
+  leaf[kLeafCells + slot / kTractCells].store(kLive, std::memory_order_relaxed);
+  leaf[slot].store(kLive, std::memory_order_release);
   return true;
 }
 
@@ -113,6 +119,9 @@ void remove(void* block);
 void reinstate(void* block);
 
 bool known(void* block);
+
+// The highest block at or below this address, whether it reaches there or not; 0 where there is none.
+uintptr_t last_at_or_below(uintptr_t address);
 
 // It is nobody's any more, and yet not freed: remains.h. The caller holds the lock of holds.
 void retire(void* block);

@@ -85,7 +85,7 @@ void each_block(Visit visit) {
   constexpr size_t line = 64;  // cells; nearly all of them are empty
   for (size_t leaf = 0; leaf < blocks::kLeaves; leaf++) {
     const blocks::Cell* cells = blocks::leaves[leaf].load(std::memory_order_acquire);
-    for (size_t start = 0; cells != nullptr && start < blocks::kLeafBytes; start += line) {
+    for (size_t start = 0; cells != nullptr && start < blocks::kLeafCells; start += line) {
       if (!any_marked(cells + start)) continue;
       for (size_t i = start; i < start + line; i++) {
         const uint8_t mark = cells[i].load(std::memory_order_acquire);

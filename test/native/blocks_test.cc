@@ -72,6 +72,26 @@ void large() {
   blocks::remove(block.get());
 }
 
+// No address of a process: whoever looks for blocks of memory does not come by.
+void* far_away(uintptr_t leaf) { return reinterpret_cast<void*>((uintptr_t{0x90000} + leaf) << blocks::kLeafBits); }
+
+// A block at the seams of the shadow: of a page of it, of a leaf, of what is told of 4096 leaves at once.
+void seams() {
+  constexpr uintptr_t leaf = uintptr_t{1} << blocks::kLeafBits;
+  constexpr uintptr_t tract = blocks::kTractCells * blocks::kAlignment;
+  const auto base = reinterpret_cast<uintptr_t>(far_away(0x1000));
+  for (const uintptr_t at : {base, base + 16, base + tract - 16, base + tract, base + leaf - 16}) {
+    void* block = reinterpret_cast<void*>(at);
+    check::that(blocks::add(block));
+    for (const uintptr_t above : {at, at + 1, at + 15, at + tract, at + leaf - 1, at + leaf, at + 5000 * leaf}) {
+      check::that(blocks::last_at_or_below(above) == at);
+    }
+    check::that(blocks::last_at_or_below(at - 1) != at);
+    blocks::remove(block);
+    check::that(blocks::last_at_or_below(at) != at);
+  }
+}
+
 void shadows() {
   const Block block(std::malloc(100));
   blocks::add(block.get());
@@ -81,9 +101,6 @@ void shadows() {
   check::that(listed);
   blocks::remove(block.get());
 }
-
-// No address of a process: whoever looks for blocks of memory does not come by.
-void* far_away(uintptr_t leaf) { return reinterpret_cast<void*>((uintptr_t{0x90000} + leaf) << blocks::kLeafBits); }
 
 void spare() {
   check::that(blocks::have_spare());
@@ -121,6 +138,7 @@ void blocks_tests() {
   check::fact("a block that is attended to is not claimed unasked", attended);
   check::fact("nothing that ends beyond a block is in it", beyond);
   check::fact("a byte far inside a large block belongs to it", large);
+  check::fact("the block at or below an address is found across the seams of the shadow", seams);
   check::fact("the shadow knows its own mappings", shadows);
   check::fact("a spare leaf takes one block that there is no memory for", spare);
   check::fact("blocks are claimed once by one thread alone too", alone);
