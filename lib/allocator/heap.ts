@@ -172,7 +172,7 @@ function vanish(words: Words, b: number): void {
 }
 
 /**
- * Coalesces some of the cache, list by list from where it last stopped; whether there was any. The round ends where it
+ * Coalesces some of the cache, list by list from where it last stopped, and says whether it did. The round ends where it
  * began. What was freed in order comes out as neighbours: they are put together, and go to a bin once.
  */
 function consolidate(words: Words): boolean {

@@ -55,7 +55,14 @@ export class Started {
         if (name !== 'unknown') this.#names.set(other, name);
       }
     };
-    this.#timer = setInterval(() => void look().catch(() => {}), 100).unref();
+    let looking = false; // on a busy machine one look may take longer than that
+    this.#timer = setInterval(() => {
+      if (looking) return;
+      looking = true;
+      void look()
+        .catch(() => {})
+        .finally(() => (looking = false));
+    }, 100).unref();
   }
 
   stop(): void {

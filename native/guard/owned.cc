@@ -100,8 +100,7 @@ std::vector<Range> Transit::keep_out() {
 
 void Pin::hold(uintptr_t start, size_t length) {
   const Lock lock(books().lock);
-  // No block lies in what this package mapped, and the way back to the last one is long from there.
-  if (start == UINTPTR_MAX || !books().ranges.covers(start, start + 1)) blocks::attend(start, 0);
+  owns(start, 0);  // the block around it, if there is one, is attended to
   const uintptr_t end = length > UINTPTR_MAX - start ? UINTPTR_MAX : start + length;
   hold_locked(start, end);
 }
