@@ -18,7 +18,7 @@ describe('memprobe lab malloc', () => {
     expect(signsOf(found, 'large', 'large block')).toBe('+');
     expect(sizeIn(changeOf(found, 'large'), 'large block')).toBe(257);
     expect(signsOf(found, 'free-large', 'large block')).toBe('-');
-    expect(changeOf(found, 'free-small').statm.size).toBe(0);
+    expect(sizeIn(changeOf(found, 'free-small'), '[heap]')).toBe(0);
   });
 
   test('M_MMAP_THRESHOLD decides which is large', () => {
@@ -51,7 +51,7 @@ describe('memprobe lab malloc', () => {
   test('realloc of a mapping moves its pages and copies nothing', () => {
     expect(numbers('mremap').kept).toBe(1);
     expect(Math.abs(Number(numbers('mremap').resident))).toBeLessThanOrEqual(FEW);
-    expect(changeOf(found, 'mremap').statm.size).toBe((4 << 20) / found.pageSize);
+    expect(sizeIn(changeOf(found, 'mremap'), 'block')).toBe((4 << 20) / found.pageSize);
   });
 
   test('calloc gives zeroes where malloc leaves what was there', () => {
@@ -67,7 +67,7 @@ describe('memprobe lab malloc', () => {
   test('freed blocks stay resident until malloc_trim', () => {
     const taken = residentIn(changeOf(found, 'take'), '[heap]');
     expect(taken).toBeGreaterThan(2000);
-    expect(Math.abs(residentIn(changeOf(found, 'free'), '[heap]'))).toBeLessThanOrEqual(FEW);
+    expect(Math.abs(residentIn(changeOf(found, 'free'), '[heap]'))).toBeLessThan(taken / 10);
     expect(numbers('free').free).toBeGreaterThan(999 * 10 * 1024);
     expect(numbers('trim').returned).toBe(1);
     expect(residentIn(changeOf(found, 'trim'), '[heap]')).toBeLessThan(-0.9 * taken);
