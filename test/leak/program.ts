@@ -1,7 +1,7 @@
 /** program.ts ROUNDS RSS MALLOC: each case so often; says how memory grew, in bytes: [name, rss, malloc]. */
 import { readFileSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { mallinfo2 } from '../../lib/libc/index.js';
+import { malloc_trim, mallinfo2 } from '../../lib/libc/index.js';
 import { type Case, cases, once, roundsOf } from './cases.js';
 
 const [rounds = 0, mostRss = 0, mostMalloc = 0] = process.argv.slice(2).map(Number);
@@ -17,16 +17,22 @@ const inUse = (): number => {
   return uordblks + hblkhd;
 };
 
-/** Once collecting and finalizing gives nothing back any more. */
-async function settled(): Promise<{ rss: number; malloc: number }> {
-  let malloc = Infinity;
-  for (let i = 0, last = 0; i < 2 || (i < 20 && malloc < last); i++) {
-    last = malloc;
+interface Memory {
+  readonly rss: number;
+  readonly malloc: number;
+}
+
+/** Once collecting and finalizing gives nothing back any more. What malloc retains of free memory is nobody's leak. */
+async function settled(): Promise<Memory> {
+  let now: Memory = { rss: Infinity, malloc: Infinity };
+  for (let i = 0, last = now; i < 2 || (i < 20 && (now.malloc < last.malloc || now.rss < last.rss)); i++) {
+    last = now;
     globalThis.gc?.();
     await setTimeout(1); // finalizers run between the turns
-    malloc = inUse();
+    malloc_trim(0);
+    now = { rss: rss(), malloc: inUse() };
   }
-  return { rss: rss(), malloc };
+  return now;
 }
 
 async function repeat(run: Case, times: number): Promise<void> {
