@@ -61,16 +61,19 @@ bool read_word(uintptr_t address, size_t& word) {
   return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(sizeof word);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+bool is_measurable(uintptr_t) { return true; }  // the sanitizer's malloc keeps a block's size elsewhere
+#else
 // malloc_usable_size looks into the next chunk, wherever the size in front of the block says that is, unless the block is
-// a mapping of its own (bit 1). Of a block that was
-// freed behind our back that may be anywhere, and the memory may go with what the check itself frees: asked at the
-// last moment, through the kernel.
+// a mapping of its own (bit 1). Of a block that was freed behind our back that may be anywhere, and the memory may go
+// with what the check itself frees: asked at the last moment, through the kernel.
 bool is_measurable(uintptr_t block) {
   size_t size = 0;
   size_t next = 0;
   if (!read_word(block - sizeof size, size)) return false;
   return (size & 2) != 0 || read_word(block - sizeof size + (size & ~size_t{7}), next);
 }
+#endif
 
 bool any_marked(const blocks::Cell* line) {
   std::array<uint64_t, 8> words{};

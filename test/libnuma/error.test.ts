@@ -57,7 +57,7 @@ describeLibnuma('libnuma’s complaints', () => {
           outcome(() => numa.numa_tonode_memory(anonymous(4096) + 1n, 4096, 0)),
           outcome(() => numa.numa_bind([...numa.numa_get_mems_allowed()])), outcome(() => numa.numa_free(numa.numa_alloc_onnode(4096, 0), 4096)),
           outcome(() => numa.numa_error('x'))]);`,
-        { before: 'export LD_PRELOAD=libnuma.so.1' },
+        { before: 'export LD_PRELOAD="$LD_PRELOAD libnuma.so.1"' },
       ),
     ).toEqual([['EINVAL', 'ok', 'EINVAL', 'ok', 'ok', 'ERR_MEMPROBE_NUMA']]);
   });
