@@ -85,6 +85,16 @@ describe('ownership', () => {
     munmap(addr, 2 * PAGE);
   });
 
+  // The kernel would change everything from the start of its mapping on, views or not.
+  test('does not reach beyond the range that is named, as PROT_GROWSDOWN would', () => {
+    const addr = anonymous(4, RW, ANON | libc.MAP_GROWSDOWN);
+    const bytes = new Uint8Array(view(addr, PAGE));
+    expectNotOwned('mprotect', () => mprotect(page(addr, 3), PAGE, libc.PROT_GROWSDOWN));
+    expectNotOwned('mprotect', () => mprotect(addr, PAGE, libc.PROT_READ | libc.PROT_GROWSUP));
+    bytes[0] = 5;
+    expect(mappingAt(addr)?.perms).toBe('rw-p');
+  });
+
   // mremap unmaps its target before it finds out that the source can't be moved.
   test('ends with what a call unmapped before it failed', () => {
     const source = anonymous(2);
@@ -243,6 +253,53 @@ describe('views', () => {
       );
       expect(busy).toBe(0);
     });
+  });
+});
+
+describe('what a sealed page stops half-way', () => {
+  // A child: sealed pages stay for ever. It says why where there is no mseal (Linux 6.10).
+  const sealed = (program: string): Promise<unknown[]> =>
+    said(`
+      const fd = libc.memfd_create('file', 0);
+      require('node:fs').ftruncateSync(fd, 8192);
+      const sealing = (addr) => outcome(() => libc.mseal(addr, 4096, 0));
+      const supported = sealing(anonymous(4096));
+      // What can be viewed can be written, or this is the end.
+      const stored = (addr) => outcome(() => new Uint8Array(libc.view(addr, 4096)).fill(1));
+      if (supported !== 'ok') say(supported); else { ${program} }`);
+
+  test('is viewed only where it is accessible still: mprotect', async () => {
+    const answers = await sealed(`
+      const addr = anonymous(8192);
+      sealing(addr + 4096n);
+      say([outcome(() => libc.mprotect(addr, 8192, c.PROT_NONE)), stored(addr)]);
+      say(outcome(() => libc.mprotect(addr, 4096, c.PROT_READ | c.PROT_WRITE)) + stored(addr));`);
+    if (answers[0] === 'ERR_MEMPROBE_UNSUPPORTED') return;
+    expect(answers).toEqual([['EPERM', 'EACCES'], 'okok']);
+  });
+
+  test('is viewed only where it is accessible still: mremap, to where there was other memory', async () => {
+    const answers = await sealed(`
+      const source = anonymous(8192, c.PROT_NONE), target = anonymous(8192);
+      libc.mprotect(target + 4096n, 4096, c.PROT_READ);
+      sealing(source + 4096n);
+      say(outcome(() => libc.mremap(source, 8192, 8192, c.MREMAP_MAYMOVE | c.MREMAP_FIXED, target)));
+      say(stored(target));`);
+    if (answers[0] === 'ERR_MEMPROBE_UNSUPPORTED') return;
+    expect(answers[0]).toMatch(/^(EPERM|EFAULT)$/);
+    // Older kernels move nothing, and may have unmapped the target before they refuse.
+    expect(answers[1]).toMatch(/^(EACCES|ERR_MEMPROBE_NOT_OWNED)$/);
+  });
+
+  test('is no file: zeroes could not take the place of its pages when it is truncated', async () => {
+    const answers = await sealed(`
+      const addr = libc.mmap(0n, 8192, c.PROT_READ | c.PROT_WRITE, c.MAP_SHARED, fd, 0);
+      const bytes = new Uint8Array(libc.view(addr, 8192));
+      const refused = sealing(addr);
+      require('node:fs').ftruncateSync(fd, 0);
+      say([refused, bytes[0], outcome(() => libc.munmap(addr, 8192))]);`);
+    if (answers[0] === 'ERR_MEMPROBE_UNSUPPORTED') return;
+    expect(answers).toEqual([['ERR_MEMPROBE_NOT_OWNED', 0, 'ok']]);
   });
 });
 

@@ -26,7 +26,10 @@ export const munmap = native.libc.munmap;
  */
 export const mremap = native.libc.mremap;
 
-/** Changes the protection of whole pages; views are detached first. Throws EACCES, EINVAL, ENOMEM. @see mprotect(2) */
+/**
+ * Changes the protection of whole pages; views are detached first. Refuses PROT_GROWSDOWN and PROT_GROWSUP, which reach
+ * beyond them. Throws EACCES, EINVAL, ENOMEM, EPERM (sealed). @see mprotect(2)
+ */
 export const mprotect = native.libc.mprotect;
 
 /** Writes changes of a shared file mapping back. Throws EBUSY, EINVAL, ENOMEM (unmapped). @see msync(2) */
@@ -39,7 +42,10 @@ export const msync = native.libc.msync;
  */
 export const memfd_create = native.libc.memfd_create;
 
-/** Forbids every later change of these mappings, munmap included, for ever. Linux 6.10. @see mseal(2) */
+/**
+ * Forbids every later change of these mappings, munmap included, for ever. Refuses those of files: pages that go missing
+ * could not be mended. Linux 6.10. @see mseal(2)
+ */
 export const mseal = native.libc.mseal;
 
 const c = native.constants;

@@ -18,15 +18,21 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 struct sigaction previous_bus;
 struct sigaction previous_segv;
 
+Gap page_at(uintptr_t address) {
+  const uintptr_t start = address & ~(page_size() - 1);
+  return {start, start + page_size()};
+}
+
 // The handlers take the guard's lock, allocate nothing and call nothing but the kernel. That is safe because the signal
 // is raised by the very access that failed (si_code > 0) and the guard touches no mapped memory under its lock; should
 // that access be the guard's own all the same, the signal is passed on.
 bool mend_missing(uintptr_t address) {
   const Lock lock(books().lock);
-  size_t unit = books().ranges.mark_faulted(address);
-  if (unit == 0 && books().holds.stale_in(address, address + 1)) unit = page_size();
-  if (unit == 0) return false;
-  return mmap(reinterpret_cast<void*>(address & ~(unit - 1)), unit, kReadWrite, kZeroes | MAP_FIXED, -1, 0) != MAP_FAILED;
+  Gap gap = books().ranges.mark_faulted(address);
+  if (gap.end == 0 && books().holds.stale_in(address, address + 1)) gap = page_at(address);
+  if (gap.end == 0) return false;
+  void* start = reinterpret_cast<void*>(gap.start);
+  return mmap(start, gap.end - gap.start, kReadWrite, kZeroes | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 bool mend_forbidden(uintptr_t address) {

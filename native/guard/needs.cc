@@ -120,8 +120,8 @@ bool Remaps::enter(napi_env env, void* old, size_t old_size, size_t new_size, in
 
 int Remaps::leave(void* result, int failed) {
   if (failed != 0 || new_size_ == 0) {
+    if (failed != kNeverRan) target_.put_back(source_);  // several mappings go one after the other (Linux 6.17)
     source_.put_back();
-    target_.put_back();
     return 0;
   }
   target_.keep_out();
@@ -150,6 +150,10 @@ int Remaps::leave(void* result, int failed) {
 
 bool Protects::enter(napi_env env, void* addr, size_t length, int prot) {
   if (!aligned(addr) || length == 0) return true;
+  if ((prot & (PROT_GROWSDOWN | PROT_GROWSUP)) != 0) {
+    return refuse(not_owned("PROT_GROWSDOWN and PROT_GROWSUP reach to the end of the kernel's mapping, wherever that is; "
+                            "name the range, or memprobe/unsafe would"));
+  }
   prot_ = prot;
   const blocks::Extent range = pages(addr, length);
   const Lock lock(books().lock);
@@ -179,8 +183,8 @@ void Protects::settle(int failed) {
   const Lock lock(books().lock);
   for (Range part : parts_) {
     if (failed == 0) part.prot = prot_;
-    // A refusal half-way leaves some pages changed: what is not known to be accessible is not viewed.
-    if (failed == ENOMEM || failed == EACCES) part.prot &= prot_;
+    // A refusal half-way (ENOMEM, EACCES, EPERM of a sealed page) leaves some pages changed.
+    else if (failed != kNeverRan && !others::accessible(part.start, part.end)) part.prot &= prot_;
     books().ranges.assign(part);
   }
 }
@@ -191,6 +195,11 @@ bool Seals::enter(napi_env, void* addr, size_t length, unsigned long) {
   const Lock lock(books().lock);
   if (!books().ranges.covers(range.start, range.end)) {
     return refuse(not_owned("memprobe did not map all of this range, so it does not seal it; memprobe/unsafe would"));
+  }
+  for (const Range& part : books().ranges.within(range.start, range.end)) {
+    if (!part.can_fault()) continue;
+    return refuse(not_owned("the file (or the huge pages) behind this range is others' too: should they take pages away, "
+                            "nothing could be put in place of sealed ones, and Node would end by SIGBUS; memprobe/unsafe would"));
   }
   pin_.hold_locked(range.start, range.end);
   return true;

@@ -24,9 +24,9 @@ bool is_anonymous(const char* line) {
   return *line == '\n' || *line == '\0' || std::strncmp(line, "[anon", 5) == 0;
 }
 
-}  // namespace
-
-bool manage(uintptr_t start, uintptr_t end) {
+// visit(start, end, line) for every mapping that overlaps; false where they can't be read.
+template <class Visit>
+bool each_mapping(uintptr_t start, uintptr_t end, Visit visit) {
   const std::unique_ptr<FILE, int (*)(FILE*)> maps(std::fopen("/proc/self/maps", "re"), std::fclose);
   std::array<char, 4352> line{};  // a path and what stands before it
   while (maps && std::fgets(line.data(), line.size(), maps.get()) != nullptr) {
@@ -35,9 +35,27 @@ bool manage(uintptr_t start, uintptr_t end) {
     if (std::sscanf(line.data(), "%" SCNxPTR "-%" SCNxPTR, &from, &to) != 2) continue;
     from = std::max(from, start);
     to = std::min(to, end);
-    if (from < to && is_anonymous(line.data()) && !books().ranges.covers(from, to)) return true;
+    if (from < to) visit(from, to, line.data());
   }
-  return maps == nullptr;
+  return maps != nullptr;
+}
+
+}  // namespace
+
+bool manage(uintptr_t start, uintptr_t end) {
+  bool found = false;
+  const bool read = each_mapping(start, end, [&](uintptr_t from, uintptr_t to, const char* line) {
+    found |= is_anonymous(line) && !books().ranges.covers(from, to);
+  });
+  return found || !read;
+}
+
+bool accessible(uintptr_t start, uintptr_t end) {
+  uintptr_t reached = start;
+  each_mapping(start, end, [&](uintptr_t from, uintptr_t to, const char* line) {
+    if (from == reached && std::strncmp(std::strchr(line, ' '), " rw", 3) == 0) reached = to;
+  });
+  return reached == end;
 }
 
 }  // namespace memprobe::guard::others

@@ -61,7 +61,7 @@ bool owns(uintptr_t start, size_t length) {
 }
 
 void record(const Range& range) {
-  if (range.file || range.unit > page_size()) faults::install();
+  if (range.can_fault()) faults::install();
   const Lock lock(books().lock);
   books().ranges.assign(range);
 }
@@ -89,6 +89,16 @@ void Transit::put_back() {
     if (is_mapped(part)) books().ranges.assign(part);
   }
   parts_.clear();
+}
+
+void Transit::put_back(const Transit& others) {
+  for (Range& part : parts_) {
+    for (const Range& other : others.parts_) {
+      part.prot &= other.prot;
+      part.guarded |= other.guarded;
+    }
+  }
+  put_back();
 }
 
 std::vector<Range> Transit::keep_out() {

@@ -72,6 +72,8 @@ class MEMPROBE_SHARED Transit {
   // Refuses what is not wholly ours (or, with `share`, not that share's) or is in use; detaches this environment's views.
   Failure take(napi_env env, uintptr_t start, uintptr_t end, uint64_t share = 0);
   void put_back();
+  // What has failed may have put some of `others` there: no more than both allow is allowed.
+  void put_back(const Transit& others);
   std::vector<Range> keep_out();  // the call succeeded: what it was
 
  private:

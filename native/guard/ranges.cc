@@ -5,11 +5,21 @@
 #include <algorithm>
 #include <iterator>
 
+#include "owned.h"
+
 namespace memprobe::guard {
+namespace {
+
+// Each page of zeroes may cost two mappings, of which a process has 65,530 in all: V8 ends it when it gets no more.
+constexpr unsigned kMended = 64;
+
+}  // namespace
 
 bool Range::accessible() const {
   return (prot & (PROT_READ | PROT_WRITE)) == (PROT_READ | PROT_WRITE) && !guarded;
 }
+
+bool Range::can_fault() const { return file || unit > page_size(); }
 
 std::vector<Range> Ranges::within(uintptr_t start, uintptr_t end) const {
   std::vector<Range> found;
@@ -44,11 +54,13 @@ size_t Ranges::unit_at(uintptr_t address) const {
   return it->second.unit;
 }
 
-size_t Ranges::mark_faulted(uintptr_t address) {
+Gap Ranges::mark_faulted(uintptr_t address) {
   auto it = by_start_.upper_bound(address);
-  if (it == by_start_.begin() || (--it)->second.end <= address) return 0;
-  it->second.faulted = true;
-  return it->second.unit;
+  if (it == by_start_.begin() || (--it)->second.end <= address) return {};
+  Range& range = it->second;
+  range.faulted = true;
+  const uintptr_t start = address & ~(range.unit - 1);
+  return {start, ++range.mended > kMended ? range.end : start + range.unit};
 }
 
 void Ranges::close(uintptr_t start, uintptr_t end) {

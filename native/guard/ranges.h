@@ -30,7 +30,16 @@ struct MEMPROBE_SHARED Range {
   bool faulted = false;  // pages of it were missing (SIGBUS), and zeroes stand there now
   uint64_t share = 0;    // the Share that owns it: shares.h
 
+  unsigned mended = 0;   // how often zeroes were put in place of what was missing
+
   bool accessible() const;
+  // Others can take its pages away: an access is SIGBUS then.
+  bool can_fault() const;
+};
+
+struct Gap {
+  uintptr_t start = 0;
+  uintptr_t end = 0;
 };
 
 class MEMPROBE_SHARED Ranges {
@@ -42,8 +51,9 @@ class MEMPROBE_SHARED Ranges {
   bool faulted_in(uintptr_t start, uintptr_t end) const;
   // The page size of the range that holds this address; 0 where none does.
   size_t unit_at(uintptr_t address) const;
-  // An access to this address found no memory there. Returns its page size, 0 where no range holds it. Allocates nothing.
-  size_t mark_faulted(uintptr_t address);
+  // An access to this address found no memory there. Returns the addresses that need zeroes now: its page, or once there
+  // were many such, everything from there on; nothing where no range holds it. Allocates nothing.
+  Gap mark_faulted(uintptr_t address);
   // The ranges inside [start, end), which none reaches across, are inaccessible. Allocates nothing.
   void close(uintptr_t start, uintptr_t end);
   // What was known of these addresses is replaced. Of parts that `within` yields after `cut` it allocates nothing.

@@ -12,6 +12,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Mapping } from '../../lib/mapping/index.js';
 import { rejected } from '../helpers/errors.js';
 import { PAGE, file as temporary } from '../helpers/memory.js';
+import { mappings } from '../helpers/witness.js';
 import { code, owned } from './support.js';
 
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -55,6 +56,20 @@ describe('a file that someone else truncates', () => {
       await reader(bytes);
       expect(mapping.faulted).toBe(true);
     }
+  });
+
+  // Two mappings for each page would end a process that reads some 33,000 pages of a large file.
+  test('does not use up the process’s mappings, whichever pages are read', () => {
+    const pages = 4000;
+    const { fd, path } = temporary(pages);
+    const mapping = owned(Mapping.file(path, { access: 'write' }));
+    const { bytes } = mapping;
+    ftruncateSync(fd, 10 * PAGE);
+    const before = mappings().length;
+    let sum = 0;
+    for (let i = 10; i < pages; i += 2) sum += bytes[i * PAGE] ?? NaN;
+    expect([sum, bytes[9 * PAGE], mapping.faulted]).toEqual([0, 10, true]);
+    expect(mappings().length - before).toBeLessThan(1000);
   });
 
   test('is EFAULT for what copies, and no fault', () => {

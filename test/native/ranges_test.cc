@@ -57,6 +57,16 @@ void guarded() {
   check::that(!guarded.accessible() && !range(10, 20, PROT_READ).accessible());
 }
 
+void missing() {
+  Ranges ranges;
+  ranges.assign(range(10, 1000));
+  check::that(ranges.mark_faulted(9).end == 0 && !ranges.faulted_in(0, 1000));
+  bool single = true;
+  for (uintptr_t i = 0; i < 64; i++) single = single && ranges.mark_faulted(10 + 2 * i).end == 11 + 2 * i;
+  const memprobe::guard::Gap rest = ranges.mark_faulted(500);
+  check::that(single && rest.start == 500 && rest.end == 1000 && ranges.faulted_in(900, 901));
+}
+
 // Against the simplest of all models: a byte for each address.
 void model() {
   std::mt19937 random(42);
@@ -90,5 +100,6 @@ void ranges_tests() {
   check::fact("what is assigned replaces what was known", replaced);
   check::fact("a range of nothing is nothing", empty);
   check::fact("guarded and protected memory is not accessible", guarded);
+  check::fact("the first pages that are missing are mended one by one, then the rest at once", missing);
   check::fact("20,000 random changes agree with a byte for each address", model);
 }
