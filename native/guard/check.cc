@@ -15,6 +15,10 @@
 #include "owned.h"
 #include "shares.h"
 
+#ifdef __SANITIZE_ADDRESS__
+extern "C" int __sanitizer_get_ownership(const void* block);  // in its runtime; gcc has no header for it
+#endif
+
 namespace memprobe::guard {
 namespace {
 
@@ -62,7 +66,9 @@ bool read_word(uintptr_t address, size_t& word) {
 }
 
 #ifdef __SANITIZE_ADDRESS__
-bool is_measurable(uintptr_t) { return true; }  // the sanitizer's malloc keeps a block's size elsewhere
+bool is_measurable(uintptr_t block) {
+  return __sanitizer_get_ownership(reinterpret_cast<void*>(block)) != 0;
+}
 #else
 // malloc_usable_size looks into the next chunk, wherever the size in front of the block says that is, unless the block is
 // a mapping of its own (bit 1). Of a block that was freed behind our back that may be anywhere, and the memory may go

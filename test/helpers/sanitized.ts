@@ -7,6 +7,7 @@ const PRELOAD = 'libc_malloc_debug.so.0 and the sanitizer both replace malloc';
 const MLOCK = 'the sanitizer makes mlock and its kin do nothing';
 const ABORTS = 'what is wrong on purpose is a report';
 const NO_THROW = "the sanitizer's operator new ends the process where memory is out";
+const LIMITS = "the fuzzer's limits of address space leave the sanitizer's shadow no room";
 const SHADOW = 'the memory of the sanitizer itself counts';
 
 /** File and name of the test, and the reason. */
@@ -27,6 +28,7 @@ const CANNOT: readonly (readonly [file: RegExp, test: RegExp, why: string])[] = 
   [/procfs\/heap\.test/, /./, MALLOC],
   [/libc\/mlock\.test/, /mlock|RLIMIT_MEMLOCK|limit/, MLOCK],
   [/promises\.test/, /rejects with what the call throws/, MLOCK],
+  [/fuzz\.test/, /a death|kill no process/, LIMITS],
   [/unsafe\.test/, /a double free aborts/, ABORTS],
   [/(contract|leak)\.test/, /leaks/, SHADOW],
   [/oom\.test/, /in a cgroup/, QUARANTINE],
