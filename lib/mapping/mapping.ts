@@ -290,6 +290,7 @@ export class Mapping implements Disposable {
   }
 
   #moved(address: Address, length: number): void {
+    if (this.#closed) throw closed(); // meanwhile, and its descriptor may be another file's by now
     if (this.kind === 'shared' && length < this.#length) ftruncateSync(this.fd, length);
     this.#address = address;
     this.#length = length;

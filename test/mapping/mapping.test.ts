@@ -1,10 +1,10 @@
 /** Mapping in one thread: making, using, changing and ending it. */
-import { fstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as libc from '../../lib/libc/index.js';
 import { Mapping } from '../../lib/mapping/index.js';
 import { expectRangeError, expectTypeError, rejected } from '../helpers/errors.js';
-import { ANON, PAGE, RW, file as temporary } from '../helpers/memory.js';
+import { ANON, closing, PAGE, RW, file as temporary } from '../helpers/memory.js';
 import { holdPool } from '../helpers/pool.js';
 import { descriptors, mappingAt } from '../helpers/witness.js';
 import { code, mapped, owned } from './support.js';
@@ -179,6 +179,19 @@ describe('close', () => {
     ];
     for (const call of calls) expect(code(call)).toBe('ERR_MEMPROBE_CLOSED');
     expect(await rejected(mapping.readAsync())).toMatchObject({ code: 'ERR_MEMPROBE_CLOSED' });
+  });
+
+  test('while it is being resized truncates nobody else’s file, whose descriptor may be its old one', async () => {
+    const { path } = temporary(3);
+    const mapping = Mapping.shared('closing', 2 * PAGE);
+    const resized = rejected(mapping.resizeAsync(PAGE));
+    mapping.close();
+    // Without a pause in which the promise could go on.
+    const end = Date.now() + 60_000;
+    while (descriptors('/memfd:closing (deleted)') > 0 && Date.now() < end);
+    closing(openSync(path, 'r+'));
+    expect(await resized).toMatchObject({ code: 'ERR_MEMPROBE_CLOSED' });
+    expect(statSync(path).size).toBe(3 * PAGE);
   });
 
   test('in the middle of a call on the pool lets it end first', async () => {
