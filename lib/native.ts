@@ -23,10 +23,19 @@ interface Loaded {
   readonly missing?: unknown;
 }
 
+/** What the loader said of an addon that is there, in brackets. */
+function words({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'ERR_DLOPEN_FAILED' ? ` (${message.replace(/\s*\n\s*/g, ' ')})` : '';
+}
+
 /** Asked only after a failure: the report that tells musl from glibc takes milliseconds. */
-function reasonFor(): string {
+function reasonFor(cause: unknown): string {
   if (process.platform !== 'linux') {
     return `memprobe's native calls are Linux's, and this is ${process.platform}; its pure-TypeScript parts work here`;
+  }
+  const error: NodeJS.ErrnoException = cause instanceof Error ? cause : new Error(String(cause));
+  if (error.code === 'ERR_DLOPEN_DISABLED') {
+    return 'Node loads no addons here: not with --no-addons, and with --permission only beside --allow-addons';
   }
   const report = process.report.getReport();
   const header: unknown = typeof report === 'object' && 'header' in report ? report.header : undefined;
@@ -34,8 +43,8 @@ function reasonFor(): string {
     return "memprobe's native calls need glibc, and this Node runs on another C library (musl?)";
   }
   return (
-    `memprobe has no addon for ${process.platform}-${process.arch} that loads here; with make, g++ and python3, ` +
-    "'npm explore memprobe -- npm run build:native' builds it"
+    `memprobe has no addon for ${process.platform}-${process.arch} that loads here${words(error)}; with make, g++ and ` +
+    "python3, 'npm explore memprobe -- npm run build:native' builds it"
   );
 }
 
@@ -68,7 +77,7 @@ function load(): Loaded {
     const addonPath = process.env.MEMPROBE_ADDON ?? locate.path(root);
     return { native: require(addonPath), addonPath };
   } catch (cause) {
-    return { native: standIn(reasonFor(), cause), addonPath: undefined, missing: cause };
+    return { native: standIn(reasonFor(cause), cause), addonPath: undefined, missing: cause };
   }
 }
 
@@ -110,7 +119,7 @@ function reasonForLibnuma(cause: unknown): string {
  * is loaded by now.
  */
 export function loadLibnuma(): NativeLibnuma {
-  if (addonPath === undefined) return standInForLibnuma(reasonFor(), missing);
+  if (addonPath === undefined) return standInForLibnuma(reasonFor(missing), missing);
   const path = join(dirname(addonPath), 'memprobe_numa.so');
   if (!existsSync(path)) return standInForLibnuma(absent, undefined);
   const module = { exports: Object.create(null) };

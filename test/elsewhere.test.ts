@@ -40,14 +40,17 @@ function linkedElsewhere(): string {
 
 const env = { ...process.env, MEMPROBE_ADDON: undefined, NODE_OPTIONS: '' };
 
-async function tell(cwd: string, text: string, before = ''): Promise<unknown> {
+async function tell(cwd: string, text: string, before = '', flags: string[] = []): Promise<unknown> {
   const program = `${before}
     const { libc, promises, index } = { libc: await import('memprobe/libc'), promises: await import('memprobe/promises'),
       index: await import('memprobe') };
     const thrown = (call) => { try { call(); return 'no error'; } catch (error) {
       return { code: error.code, ours: error instanceof index.UnsupportedError, message: error.message, cause: String(error.cause?.message) }; } };
     console.log(JSON.stringify(${text}));`;
-  const result = await collectText(process.execPath, ['--input-type=module', '-e', program], { cwd, env });
+  const result = await collectText(process.execPath, [...flags, '--input-type=module', '-e', program], {
+    cwd,
+    env,
+  });
   if (result.code !== 0) throw new Error(result.stderr);
   return JSON.parse(result.stdout);
 }
@@ -68,7 +71,9 @@ describe('a native call says why it is not to be had', () => {
 
   test('where it is no shared object', async () => {
     const answer = await tell(installed('broken', 'no ELF'), 'thrown(() => libc.mlock(0n, 1))');
-    expect(answer).toEqual(refusal(/no addon .* that loads here.*, mlock$/));
+    expect(answer).toEqual(
+      refusal(/no addon .* that loads here \(.*(too short|invalid ELF).*\); with .*, mlock$/),
+    );
     expect(answer).toMatchObject({ cause: expect.stringMatching(/too short|invalid ELF/) });
   });
 
@@ -77,8 +82,14 @@ describe('a native call says why it is not to be had', () => {
     mkdirSync(join(bare, 'build/Release'), { recursive: true });
     cpSync(linkedElsewhere(), join(bare, 'build/Release/memprobe.node'));
     const answer = await tell(bare, 'thrown(() => libc.getpagesize())');
-    expect(answer).toEqual(refusal(/no addon .* that loads here/));
+    expect(answer).toEqual(refusal(/no addon .* that loads here \(libc\.musl-x86_64\.so\.1: .*\); with /));
     expect(answer).toMatchObject({ cause: expect.stringContaining('libc.musl-x86_64.so.1') });
+  });
+
+  test('where Node was told to load none', async () => {
+    expect(await tell(root, 'thrown(() => libc.getpagesize())', '', ['--no-addons'])).toEqual(
+      refusal(/Node loads no addons here: not with --no-addons.*, getpagesize$/),
+    );
   });
 
   test.each(['darwin', 'win32'])('on %s', async (platform) => {

@@ -23,7 +23,7 @@ export function checkAddon(): Check {
     values,
     costs: 'memprobe/libc and explain throw ERR_MEMPROBE_UNSUPPORTED; the parsers of memprobe/procfs work',
     remedy:
-      'Linux with glibc, such as the image node:22-bookworm; elsewhere on glibc build it, as said above',
+      'Linux with glibc, such as the image node:22-bookworm; elsewhere on glibc build it; and let Node load addons',
   };
 }
 
