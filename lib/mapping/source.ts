@@ -1,6 +1,6 @@
 /** Where a Mapping's memory comes from: made, or taken over from another holder. */
-import { constants, fstatSync, ftruncateSync, type PathLike } from 'node:fs';
-import { handOver, openDescriptor } from '../descriptor.js';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, type PathLike } from 'node:fs';
+import { handOver } from '../descriptor.js';
 import type { Address } from '../address.js';
 import { native } from '../native.js';
 import { checkOptions, integer, outOfRange, wrongType } from '../arguments.js';
@@ -65,8 +65,19 @@ export interface ReservedOptions {
 
 const READ_WRITE = c.PROT_READ | c.PROT_WRITE;
 
+/**
+ * Takes `fd` over, unless it throws. Between the two native calls no function is entered: there V8 would end a worker that
+ * is terminated, and the memory would be nobody's.
+ */
 function make(length: number, flags: number, fd: number, about: About): Source {
-  return hold(libc.mmap(0n, length, READ_WRITE, flags, fd, about.offset), length, fd, about);
+  const told = JSON.stringify(about);
+  const address = libc.mmap(0n, length, READ_WRITE, flags, fd, about.offset);
+  try {
+    return { held: libc.mapping_create(address, length, fd, told), about };
+  } catch (error) {
+    libc.munmap(address, length);
+    throw error;
+  }
 }
 
 function hold(address: Address, length: number, fd: number, about: About): Source {
@@ -111,22 +122,22 @@ export function file(path: PathLike, options: FileOptions): Source {
   if (integer('options.offset', offset, 0) % page !== 0) {
     throw outOfRange('options.offset', `a multiple of the page size, ${page}`, offset);
   }
-  return handOver(open(path, access, create), (fd) => {
+  const about: About = { kind: 'file', access, path: String(path), offset };
+  const sharing = access === 'write' ? c.MAP_SHARED : c.MAP_PRIVATE;
+  const fd = open(path, access, create);
+  try {
     const length = fitted(fd, access, offset, options.length);
-    const sharing = access === 'write' ? c.MAP_SHARED : c.MAP_PRIVATE;
-    return make(length, sharing | populate(options), fd, {
-      kind: 'file',
-      access,
-      path: String(path),
-      offset,
-    });
-  });
+    return handOver(libc.duplicate_file(fd), (own) => make(length, sharing | populate(options), own, about));
+  } finally {
+    closeSync(fd);
+  }
 }
 
+/** Does not wait for the other end of a FIFO. A worker that ends closes it, as it does everything of node:fs. */
 function open(path: PathLike, access: Access, create: boolean | number): number {
-  if (access !== 'write') return openDescriptor(path, constants.O_RDONLY);
-  const flags = constants.O_RDWR | (create === false ? 0 : constants.O_CREAT);
-  return openDescriptor(path, flags, typeof create === 'number' ? create : 0o600);
+  if (access !== 'write') return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const flags = constants.O_RDWR | constants.O_NONBLOCK | (create === false ? 0 : constants.O_CREAT);
+  return openSync(path, flags, typeof create === 'number' ? create : 0o600);
 }
 
 /** The length to map; grows the file where it may. */

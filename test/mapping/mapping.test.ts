@@ -3,9 +3,10 @@ import { fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node
 import { describe, expect, test } from 'vitest';
 import * as libc from '../../lib/libc/index.js';
 import { Mapping } from '../../lib/mapping/index.js';
+import { said } from '../helpers/child.js';
 import { expectRangeError, expectTypeError, rejected } from '../helpers/errors.js';
 import { ANON, closing, PAGE, RW, file as temporary } from '../helpers/memory.js';
-import { holdPool } from '../helpers/pool.js';
+import { fifo, holdPool } from '../helpers/pool.js';
 import { descriptors, mappingAt } from '../helpers/witness.js';
 import { code, mapped, owned } from './support.js';
 
@@ -76,6 +77,14 @@ describe('Mapping.file', () => {
     expect([descriptors(path), descriptors('/')]).toEqual(before);
     expect(mapped(path)).toBe(0);
   });
+});
+
+// In a child, as it would stand still for ever.
+test('a FIFO is refused, and its other end not waited for', async () => {
+  const module = new URL('../../dist/mapping/index.js', import.meta.url).href;
+  const program = `import(${JSON.stringify(module)}).then(({ Mapping }) =>
+    say(outcome(() => Mapping.file(${JSON.stringify(fifo())}, { access: 'read' }))))`;
+  expect(await said(program, { timeout: 60_000 })).toEqual(['ERR_OUT_OF_RANGE']);
 });
 
 test('Mapping.shared has a descriptor that shows the same bytes, and shrinks with resize', () => {

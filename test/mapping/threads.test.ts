@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Mapping } from '../../lib/mapping/index.js';
+import { said } from '../helpers/child.js';
 import { PAGE } from '../helpers/memory.js';
 import { mappingAt } from '../helpers/witness.js';
 import { code, mapped, owned } from './support.js';
@@ -69,6 +70,30 @@ describe('a worker that attaches', () => {
       expect(mapped('/memfd:last')).toBe(0);
     },
   );
+});
+
+test('a worker that is terminated while it makes mappings leaves none behind', async () => {
+  const module = new URL('../../dist/mapping/index.js', import.meta.url).href;
+  const [left, problems] = await said(`
+    const { Worker } = require('node:worker_threads');
+    const { once } = require('node:events');
+    const program = \`import(${JSON.stringify(module)}).then(({ Mapping }) => {
+      require('node:worker_threads').parentPort.postMessage('runs');
+      for (;;) Mapping.anonymous(1 << 16, { populate: true }).bytes[0] = 1;
+    });\`;
+    const one = async () => {
+      const worker = new Worker(program, { eval: true });
+      await once(worker, 'message');
+      await worker.terminate();
+    };
+    (async () => {
+      for (let i = 0; i < 8; i++) await Promise.all([one(), one(), one(), one()]);
+      const { ranges, shares } = libc.guard_counts();
+      say({ ranges, shares });
+      say(libc.guard_check());
+    })();`);
+  expect(left).toEqual({ ranges: 0, shares: 0 });
+  expect(problems).toEqual([]);
 });
 
 describe('a handle', () => {
