@@ -128,7 +128,16 @@ describe('logs of allocations', () => {
   test('of memprobe run --mtrace and leaks --output neither, and they are private', async (context) => {
     if (!available) context.skip(why);
     const link = join(directory, 'link.log');
+    const hard = join(directory, 'other-name.log');
     symlinkSync(victim, link);
+    linkSync(victim, hard);
+    const { code, stderr } = await memprobe(['trace', '--output', hard, '--', 'perl', '-e', '1']);
+    expect([code, stderr, readFileSync(victim, 'utf8')]).toEqual([
+      1,
+      expect.stringContaining('hard link'),
+      'precious',
+    ]);
+    rmSync(hard);
     const leaks = await memprobe(['leaks', '--output', link, '--', 'perl', '-e', '1']);
     expect([leaks.code, leaks.stderr]).toEqual([1, expect.stringContaining('symbolic link')]);
     await memprobe(['run', '--mtrace', link, '--', 'perl', '-e', '1']);
@@ -137,4 +146,17 @@ describe('logs of allocations', () => {
     expect((await memprobe(['leaks', '--output', log, '--', 'perl', '-e', '1'])).code).toBe(0);
     expect(modeOf(log)).toBe(0o600);
   });
+});
+
+test('the page of memprobe compare --html is for its owner alone, and never written through a symbolic link', async () => {
+  const [log, page, link, victim] = [1, 2, 3, 4].map((name) => join(directory, `page-${name}`));
+  if (!log || !page || !link || !victim) throw new Error('no names');
+  writeFileSync(log, '= Start\n@ /x:[0x1] + 0x1000 0x10\n@ /x:[0x1] - 0x1000\n= End\n');
+  writeFileSync(victim, 'precious');
+  symlinkSync(victim, link);
+  const refused = await memprobe(['compare', log, '--html', link]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/symbolic link.*--html/)]);
+  expect(readFileSync(victim, 'utf8')).toBe('precious');
+  expect((await memprobe(['compare', log, '--html', page])).code).toBe(0);
+  expect(modeOf(page)).toBe(0o600);
 });

@@ -1,5 +1,4 @@
 /** `memprobe compare`: what allocators make of the same workload. */
-import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { compare } from '../compare/compare.js';
@@ -11,10 +10,10 @@ import { readRecording, type Recording } from '../compare/trace.js';
 import { makeWorkload, WORKLOADS } from '../compare/workloads.js';
 import { formatBytes } from '../format.js';
 import { badLog } from './bad_log.js';
-import { CliError, describeError } from './errors.js';
+import { CliError } from './errors.js';
 import { interruptible } from './interrupt.js';
 import { Progress, screen } from './screen.js';
-import { expectWritable } from './writable.js';
+import { expectWritable, writeOwn } from './writable.js';
 
 interface CompareFlags {
   workload?: string[];
@@ -119,8 +118,6 @@ function expectCalls(path: string, { calls }: Workload): void {
 const nameOf = (path: string): string => basename(path).replace(/[\0-\x1f\x7f-\x9f]/g, '?');
 
 async function writePage(path: string, result: Comparison): Promise<void> {
-  await writeFile(path, htmlOf(result)).catch((error: unknown) => {
-    throw new CliError('ERR_MEMPROBE_BAD_FILE', `${path} could not be written: ${describeError(error)}`);
-  });
+  await writeOwn(path, htmlOf(result), '--html');
   process.stderr.write(`memprobe: the charts are in ${path}\n`);
 }

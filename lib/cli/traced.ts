@@ -57,7 +57,7 @@ export function cutBy({ signal }: Ending): string | undefined {
   return `the program was ended by ${signal}: its last calls are missing, and it had no chance to free anything`;
 }
 
-/** Empties the log, so that an old one is not taken for this program's. Never through a symbolic link. */
+/** Empties the log, so that an old one is not taken for this program's. Never through a symbolic or a hard link. */
 async function prepare(log: string, fresh: boolean): Promise<void> {
   const fail = (why: string) =>
     new CliError(
@@ -73,6 +73,7 @@ async function prepare(log: string, fresh: boolean): Promise<void> {
     throw fail(describeError(error));
   });
   try {
+    if ((await file.stat()).nlink > 1) throw fail('it has another name too (a hard link)');
     await file.chmod(0o600);
     await file.truncate();
   } finally {
