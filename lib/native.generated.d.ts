@@ -64,7 +64,7 @@ export interface Libc {
   readonly guard_check: () => string[];
   readonly procmap_query: (file: string, address: Address) => { start: bigint; end: bigint; offset: bigint; inode: bigint; dev: number; permBits: number; path: string } | null;
   readonly read_smaps: (file: string) => { start: BigUint64Array; end: BigUint64Array; offset: BigUint64Array; inode: BigUint64Array; dev: Uint32Array; permBits: Uint8Array; pathIndex: Uint32Array; paths: string[]; numbers: [name: string, values: Float64Array][]; texts: [name: string, { index: Uint32Array; strings: string[] }][]; badLine: number; badText: string; truncated: boolean };
-  readonly walk_heap: (pid: number) => { arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number };
+  readonly walk_heap: (pid: number) => { arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; abseil: BigUint64Array; abseilResident: Float64Array; sizes: Float64Array; mmappedBytes: number };
   readonly hooks_start: (sample: number) => void;
   readonly hooks_read: () => { allocated: BigUint64Array; allocatedBytes: BigUint64Array; freed: BigUint64Array; freedBytes: BigUint64Array; samples: BigUint64Array; lost: number };
   readonly hooks_stop: () => void;
@@ -124,7 +124,7 @@ export interface Promises {
   readonly mcheck_check_all: () => Promise<{ block: Address; size: number; status: number }[]>;
   readonly procmap_query: (file: string, address: Address) => Promise<{ start: bigint; end: bigint; offset: bigint; inode: bigint; dev: number; permBits: number; path: string } | null>;
   readonly read_smaps: (file: string) => Promise<{ start: BigUint64Array; end: BigUint64Array; offset: BigUint64Array; inode: BigUint64Array; dev: Uint32Array; permBits: Uint8Array; pathIndex: Uint32Array; paths: string[]; numbers: [name: string, values: Float64Array][]; texts: [name: string, { index: Uint32Array; strings: string[] }][]; badLine: number; badText: string; truncated: boolean }>;
-  readonly walk_heap: (pid: number) => Promise<{ arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: number }>;
+  readonly walk_heap: (pid: number) => Promise<{ arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; mmapped: BigUint64Array; mmappedResident: Float64Array; abseil: BigUint64Array; abseilResident: Float64Array; sizes: Float64Array; mmappedBytes: number }>;
   readonly probe_calls: () => Promise<{ call: string; since: string; error: string }[]>;
   readonly mbind: (addr: Address, length: number, mode: number, nodes: NodeMask | null, flags: number) => Promise<void>;
   readonly move_pages: (pid: number, pages: BigUint64Array | readonly Address[], nodes: Int32Array | readonly number[] | null, flags: number) => Promise<Int32Array>;

@@ -29,6 +29,7 @@ interface Claims {
   owned: Sweep<Range>;
   zeros: Sweep<Zeros>;
   chunks: Sweep<Piece>;
+  abseil: Sweep<Piece>;
   heaps: Sweep<Piece>;
   stacks: Sweep<ThreadStack>;
 }
@@ -94,6 +95,7 @@ class Booker {
       owned: new Sweep(snapshot.owned),
       zeros: new Sweep(snapshot.zeros),
       chunks: new Sweep(mmappedChunks(snapshot)),
+      abseil: new Sweep(snapshot.heap?.abseil ?? []),
       heaps: new Sweep(snapshot.heap?.arenas.flatMap((arena) => arena.heaps) ?? []),
       stacks: new Sweep(snapshot.stacks),
     };
@@ -125,7 +127,7 @@ class Booker {
   }
 
   #takeByAddress(row: Row): number {
-    const { owned, chunks, zeros } = this.#claims;
+    const { owned, chunks, abseil, zeros } = this.#claims;
     let left = row.rss;
     const take = (bytes: number) => {
       const taken = Math.min(bytes, left);
@@ -138,6 +140,9 @@ class Booker {
     });
     chunks.meet(row.start, row.end, (chunk) => {
       this.#malloc.chunks += take(chunk.resident);
+    });
+    abseil.meet(row.start, row.end, ({ resident }) => {
+      this.#ledger.add('binary.data', "Abseil's tables (the locks of V8)", take(resident), ABSEIL);
     });
     return left;
   }
@@ -215,6 +220,7 @@ function* mmappedChunks({ heap }: Snapshot): Generator<Piece> {
 
 const UNTOLD = 'mappings that no rule could tell';
 const OWNED = "ranges that memprobe mapped, and its own table of malloc'ed blocks where it keeps one";
+const ABSEIL = "the marks of Abseil's own allocator, which V8 brings";
 const ZEROS_SOURCE = '4 KiB pieces of huge pages that hold only zeros, from /proc/PID/mem';
 
 function nameOf({ path, perms, start, end }: Row): string {

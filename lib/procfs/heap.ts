@@ -34,7 +34,7 @@ export interface HeapArena {
   /** What malloc_info calls "system": the arena's own count of the bytes that it has from the kernel. */
   systemBytes: number;
   /** The pieces of memory that the arena consists of: [heap], or one heap of up to 64 MiB after the other. */
-  heaps: { start: bigint; end: bigint; resident: number }[];
+  heaps: HeapRegion[];
   /** Blocks in use, by the bytes that the program may use (malloc_usable_size), so without their headers. */
   live: HeapBlocks;
   /** Free blocks in the arena's bins. */
@@ -67,6 +67,13 @@ export interface MmappedBlocks {
   counted?: number;
 }
 
+/** Memory of one piece: where it is, and how many bytes of it are in memory. */
+export interface HeapRegion {
+  start: bigint;
+  end: bigint;
+  resident: number;
+}
+
 /** `chunks` blocks in use of which the program may use `from` to `to` bytes each, `bytes` together. */
 export interface HeapSize {
   from: number;
@@ -79,6 +86,8 @@ export interface HeapReport {
   /** The main arena first. None: the process does not use glibc's malloc, or has not called it yet. */
   arenas: HeapArena[];
   mmapped: MmappedBlocks;
+  /** Regions of Abseil's LowLevelAlloc, from which the locks of V8 take memory past malloc (Node 24 and later). */
+  abseil: HeapRegion[];
   /** Blocks in use in all arenas: a row for each size up to 4 KiB, then one for each power of two. */
   sizes: HeapSize[];
 }
@@ -108,7 +117,8 @@ export async function readHeap(options: Pick<ProcessOptions, 'pid'> = {}): Promi
   const { pid = 'self' } = options;
   try {
     const table = await native.promises.walk_heap(pid === 'self' ? process.pid : pid);
-    return { arenas: arenasOf(table), mmapped: mmappedOf(table), sizes: sizesOf(table) };
+    const [mmapped, abseil] = [mmappedOf(table), abseilOf(table)];
+    return { arenas: arenasOf(table), mmapped, abseil, sizes: sizesOf(table) };
   } catch (error) {
     throw await explainFailure(error, file);
   }
@@ -166,6 +176,13 @@ function mmappedOf({ mmapped, mmappedResident: resident, mmappedBytes }: Table):
     total.resident += resident[i] ?? 0;
   }
   return { start, end, resident, total, ...(mmappedBytes >= 0 && { counted: mmappedBytes }) };
+}
+
+function abseilOf({ abseil, abseilResident }: Table): HeapRegion[] {
+  return Array.from(abseilResident, (resident, i) => {
+    const [start = 0n, end = 0n] = abseil.subarray(i * 2, i * 2 + 2);
+    return { start, end, resident };
+  });
 }
 
 function sizesOf({ sizes }: Table): HeapSize[] {

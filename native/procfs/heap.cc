@@ -16,6 +16,8 @@ struct HeapTable {
   std::vector<double> piece_info = {};  // arena, resident
   std::vector<uint64_t> mmapped = {};   // start, end
   std::vector<double> mmapped_resident = {};
+  std::vector<uint64_t> abseil = {};  // start, end
+  std::vector<double> abseil_resident = {};
   std::vector<double> sizes = {};  // from, to, chunks, bytes
   double mmapped_bytes = -1;       // -1: malloc's own count was not found
 };
@@ -26,8 +28,8 @@ template <>
 struct Out<HeapTable> {
   static std::string ts() {
     return "{ arenas: BigUint64Array; totals: Float64Array; pieces: BigUint64Array; pieceInfo: Float64Array; "
-           "mmapped: BigUint64Array; mmappedResident: Float64Array; sizes: Float64Array; mmappedBytes: "
-           "number }";
+           "mmapped: BigUint64Array; mmappedResident: Float64Array; abseil: BigUint64Array; "
+           "abseilResident: Float64Array; sizes: Float64Array; mmappedBytes: number }";
   }
   static napi_value write(napi_env env, const HeapTable& from, Arguments) {
     napi_value out = nullptr;
@@ -36,6 +38,7 @@ struct Out<HeapTable> {
         {"arenas", column(env, from.arenas)},   {"totals", column(env, from.totals)},
         {"pieces", column(env, from.pieces)},   {"pieceInfo", column(env, from.piece_info)},
         {"mmapped", column(env, from.mmapped)}, {"mmappedResident", column(env, from.mmapped_resident)},
+        {"abseil", column(env, from.abseil)},   {"abseilResident", column(env, from.abseil_resident)},
         {"sizes", column(env, from.sizes)},     {"mmappedBytes", number(env, from.mmapped_bytes)},
     };
     for (const auto& [name, value] : properties) {
@@ -75,13 +78,19 @@ void add_arena(HeapTable& out, const procfs::ArenaReport& arena) {
   }
 }
 
+void add_blocks(const std::vector<procfs::MmappedBlock>& blocks, std::vector<uint64_t>& ranges,
+                std::vector<double>& resident) {
+  for (const auto& block : blocks) {
+    ranges.insert(ranges.end(), {block.range.start, block.range.end});
+    append(resident, {block.resident});
+  }
+}
+
 HeapTable tabulate(const procfs::HeapReport& report) {
   HeapTable out;
   for (const auto& arena : report.arenas) add_arena(out, arena);
-  for (const auto& block : report.mmapped) {
-    out.mmapped.insert(out.mmapped.end(), {block.range.start, block.range.end});
-    append(out.mmapped_resident, {block.resident});
-  }
+  add_blocks(report.mmapped, out.mmapped, out.mmapped_resident);
+  add_blocks(report.abseil, out.abseil, out.abseil_resident);
   for (const auto& row : report.sizes) append(out.sizes, {row.from, row.to, row.chunks, row.bytes});
   if (report.mmapped_bytes) out.mmapped_bytes = static_cast<double>(*report.mmapped_bytes);
   return out;

@@ -30,6 +30,7 @@ struct ArenaReport {
 struct HeapReport {
   std::vector<ArenaReport> arenas = {};
   std::vector<MmappedBlock> mmapped = {};
+  std::vector<MmappedBlock> abseil = {};
   std::optional<uint64_t> mmapped_bytes = {};  // as malloc itself counts them
   std::vector<SizeCounts::Row> sizes = {};
 };

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kBatch = 512;
 constexpr uint64_t kMinMainPiece = 1 << 17;  // M_TOP_PAD
+constexpr uint64_t kAbseilInUse = 0x4c833e95;  // kMagicAllocated of its low_level_alloc.cc
 
 class Scan {
  public:
@@ -29,6 +30,7 @@ class Scan {
   uint64_t look(uint64_t at);
   uint64_t block_end(uint64_t at, const Header& header) const;
   uint64_t main_piece_end(uint64_t at, const Header& header) const;
+  uint64_t abseil_end(uint64_t at, Header header) const;
 
   const Process& process_;
   Range space_;
@@ -68,6 +70,10 @@ uint64_t Scan::look(uint64_t at) {
       findings_.main_pieces.push_back({pages[i], end});
       return next_page(end);
     }
+    if (const uint64_t end = abseil_end(pages[i], headers[i]); end != 0) {
+      findings_.abseil.push_back({{pages[i], end}, residency_.bytes(pages[i], end)});
+      return next_page(end);
+    }
   }
   return got == count ? at : next_page(pages[got] + page_size());
 }
@@ -88,6 +94,21 @@ uint64_t Scan::main_piece_end(uint64_t at, const Header& header) const {
   if (main_ == nullptr || (header.field & 7) != 1 || header.size() < kMinChunk) return 0;
   const uint64_t end = Chain(process_, residency_, {at, space_.end}, *main_).piece_end(at);
   return end >= at + kMinMainPiece && end % page_size() == 0 ? end : 0;
+}
+
+// Its blocks follow one another, each with its size and a number that is xor-ed with its address.
+uint64_t Scan::abseil_end(uint64_t at, Header header) const {
+  const uint64_t start = at;
+  const auto is_block = [&] {
+    const uint64_t magic = header.field ^ at;
+    const uint64_t size = header.prev_size;
+    return (magic == kAbseilInUse || magic == ~kAbseilInUse) && size != 0 && size % 16 == 0 && size <= space_.end - at;
+  };
+  while (is_block()) {
+    at += header.prev_size;
+    if (at == space_.end || !process_.read(at, &header, sizeof header)) break;
+  }
+  return at == start ? 0 : align_up(at, page_size());
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Finds the blocks that malloc mapped one by one, and pieces of the main arena outside of [heap].
+// Finds the blocks that malloc mapped one by one, pieces of the main arena outside of [heap], and the regions of another
+// allocator that Node brings: Abseil's LowLevelAlloc.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ struct MmappedBlock {
 
 struct MmapFindings {
   std::vector<MmappedBlock> blocks = {};
+  std::vector<MmappedBlock> abseil = {};
   std::vector<Range> main_pieces = {};
 };
 

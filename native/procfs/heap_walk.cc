@@ -54,6 +54,7 @@ void Walk::run() {
     arenas.insert(arenas.begin(), complete(std::move(*main), mapped.main_pieces));
   }
   out_.mmapped = std::move(mapped.blocks);
+  out_.abseil = std::move(mapped.abseil);
   for (const Arena& arena : arenas) walk_arena(arena);
   std::sort(walked_.begin(), walked_.end(),
             [](const Walked& a, const Walked& b) { return a.range.start < b.range.start; });

@@ -86,6 +86,18 @@ static void blocked(void) {
   fragment(40000, 500);
 }
 
+// As low_level_alloc.cc of Abseil lays out a region: each block's size, and a number xor-ed with its address.
+static void abseil(void) {
+  const size_t length = 17 << 16;
+  char *region = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const size_t first = 0x1001a0;
+  *(unsigned long *)region = first;
+  *(unsigned long *)(region + 8) = 0x4c833e95UL ^ (unsigned long)region;
+  memset(region + 32, 0xff, first - 32);
+  *(unsigned long *)(region + first) = length - first;
+  *(unsigned long *)(region + first + 8) = ~0x4c833e95UL ^ (unsigned long)(region + first);
+}
+
 static void *wild_main(void *arg) {
   unsigned long state = (unsigned long)arg * 7919 + 1;
   static _Thread_local char *blocks[20000];
@@ -130,6 +142,7 @@ int main(int argc, char **argv) {
   if (strcmp(what, "million") == 0) million(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
   if (strcmp(what, "foreign") == 0) foreign();
   if (strcmp(what, "blocked") == 0) blocked();
+  if (strcmp(what, "abseil") == 0) abseil();
   if (strcmp(what, "wild") == 0) wild();
   answer(0);
   for (char line[16]; fgets(line, sizeof line, stdin) != NULL && line[0] != 'q';) answer(line[0]);

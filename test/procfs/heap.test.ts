@@ -212,6 +212,15 @@ describe('a process that stands still', () => {
     expect(mainOf(report)?.unwalked.bytes).toBe(0);
   });
 
+  test('a region of Abseil’s allocator is found, whole, and is none of malloc’s', async () => {
+    const { pid } = await Target.start('abseil');
+    const report = await readHeap({ pid });
+    expect(report.mmapped.total.bytes).toBe(0);
+    expect(report.abseil.map(({ start, end, resident }) => [Number(end - start), resident])).toEqual([
+      [17 << 16, 257 * 4096],
+    ]);
+  });
+
   test('a statically linked program is walked too', async () => {
     // Its thread-local memory comes from sbrk, in front of malloc's.
     for (let i = 0; i < 5; i++) {
