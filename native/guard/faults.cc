@@ -23,6 +23,10 @@ Gap page_at(uintptr_t address) {
   return {start, start + page_size()};
 }
 
+bool put_zeroes(uintptr_t start, size_t length) {
+  return mmap(reinterpret_cast<void*>(start), length, kReadWrite, kZeroes | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 // The handlers take the guard's lock, allocate nothing and call nothing but the kernel. That is safe because the signal
 // is raised by the very access that failed (si_code > 0) and the guard touches no mapped memory under its lock; should
 // that access be the guard's own all the same, the signal is passed on.
@@ -31,8 +35,9 @@ bool mend_missing(uintptr_t address) {
   Gap gap = books().ranges.mark_faulted(address);
   if (gap.end == 0 && books().holds.stale_in(address, address + 1)) gap = page_at(address);
   if (gap.end == 0) return false;
-  void* start = reinterpret_cast<void*>(gap.start);
-  return mmap(start, gap.end - gap.start, kReadWrite, kZeroes | MAP_FIXED, -1, 0) != MAP_FAILED;
+  if (put_zeroes(gap.start, gap.end - gap.start)) return true;
+  // Where the kernel does not overcommit there may be room for a page, and none for all that is missing.
+  return put_zeroes(gap.start, std::max(books().ranges.unit_at(address), page_size()));
 }
 
 bool mend_forbidden(uintptr_t address) {
