@@ -41,8 +41,9 @@ const owners = new WeakMap<ArrayBuffer, Mapping>();
  * before the memory goes, moves or changes its protection; `read` and `write` copy and work always. What was not closed
  * goes when the last view and the Mapping itself have been collected. Other threads `attach` to it by its `handle()`; the
  * memory goes when the last holder has let go. Methods ending in Async run off the event loop, otherwise the same.
- * Throws `ERR_MEMPROBE_CLOSED` after `close`, `ERR_MEMPROBE_FAULTED` once `faulted`, EBUSY while a call in progress or
- * another thread's view is in the way, and what the kernel says as Node system errors. Linux 3.17.
+ * Throws `ERR_MEMPROBE_CLOSED` after `close`, `ERR_MEMPROBE_FAULTED` once `faulted`, EBUSY while a call in progress,
+ * another thread's view, or a view that was collected within this turn of the event loop is in the way, and what the
+ * kernel says as Node system errors. Linux 3.17.
  */
 export class Mapping implements Disposable {
   /** Warns of mappings that are collected without having been closed, and says where they were made. Costs a stack each. */

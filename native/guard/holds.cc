@@ -24,6 +24,11 @@ napi_value attached(const Hold& hold) {
   return napi_is_detached_arraybuffer(hold.env, view, &moved) == napi_ok && !moved ? view : nullptr;
 }
 
+bool is_collected(const Hold& hold) {
+  napi_value view = nullptr;
+  return hold.view != nullptr && napi_get_reference_value(hold.env, hold.view, &view) == napi_ok && view == nullptr;
+}
+
 bool is_here(const Hold& hold) { return hold.env != nullptr && hold.thread == std::this_thread::get_id(); }
 
 Failure obstacle_of(const Hold& hold) {
@@ -31,6 +36,10 @@ Failure obstacle_of(const Hold& hold) {
   if (hold.env == nullptr) return busy("a call in progress uses this memory; wait for its promise");
   if (!is_here(hold)) return busy("another thread has a view of this memory, which only that thread can detach");
   if (attached(hold) != nullptr) return {};
+  if (is_collected(hold)) {
+    return busy("a view of this memory was collected, which lets it go at the next turn of the event loop (unless it was "
+                "moved away before); try again then, or keep views until they are detached");
+  }
   return busy("a view of this memory was moved away (ArrayBuffer.prototype.transfer); drop what it was moved to, and "
               "try again when the garbage collector has taken it");
 }
