@@ -8,6 +8,7 @@ const MLOCK = 'the sanitizer makes mlock and its kin do nothing';
 const ABORTS = 'what is wrong on purpose is a report';
 const NO_THROW = "the sanitizer's operator new ends the process where memory is out";
 const LIMITS = "the fuzzer's limits of address space leave the sanitizer's shadow no room";
+const PLAIN = "memprobe compare starts Node with a plain environment, without the sanitizer's runtime";
 const SHADOW = 'the memory of the sanitizer itself counts';
 
 /** File and name of the test, and the reason. */
@@ -15,6 +16,7 @@ const CANNOT: readonly (readonly [file: RegExp, test: RegExp, why: string])[] = 
   [/libc\/(hooks|mtrace)\.test/, /with the preload/, PRELOAD],
   [/libc\/mcheck\.test/, /with the preload|from the start/, PRELOAD],
   [/security\.test/, /logs of allocations/, PRELOAD],
+  [/security\.test/, /memprobe compare/, PLAIN],
   [/libc\/mallinfo\.test/, /./, MALLOC],
   [/differential\.test/, /> (aligned_alloc|memalign|malloc_usable_size .*|what only answers)$/, MALLOC],
   [/in_flight\.test/, /memory goes at once|hold nothing back|freed at once/, QUARANTINE],
