@@ -79,7 +79,11 @@ test('a worker that is terminated while it makes mappings leaves none behind', a
     const { once } = require('node:events');
     const program = \`import(${JSON.stringify(module)}).then(({ Mapping }) => {
       require('node:worker_threads').parentPort.postMessage('runs');
-      for (;;) Mapping.anonymous(1 << 16, { populate: true }).bytes[0] = 1;
+      for (;;) {
+        const mapping = Mapping.anonymous(1 << 16, { populate: true });
+        mapping.bytes[0] = 1;
+        mapping.close();
+      }
     });\`;
     const one = async () => {
       const worker = new Worker(program, { eval: true });
