@@ -23,7 +23,7 @@ const VALGRIND = [
 ];
 /** Signals are the tests' own: some want to see a process end in SIGBUS. One that nobody wants fails its test. */
 const SIGNALS = 'handle_segv=0:handle_sigbus=0:handle_abort=0';
-/** Without arguments the suite runs without these: it would take twice as long. */
+/** Unless files are named the suite runs without these: it would take twice as long. */
 const LEFT_OUT = [
   ['test/native/**', 'the guard’s own tests, which run by themselves here'],
   ['test/elsewhere.test.ts', 'without the addon'],
@@ -47,18 +47,19 @@ function part(name, command, args, env = {}) {
   return status === 0;
 }
 
-/** Where it is missing and this is root, apt brings it, as the set-up does with libnuma. */
-function hasValgrind() {
-  if (has('valgrind')) return true;
-  const apt = ['install', '-y', '--no-install-recommends', 'valgrind'];
+/** Where a command is missing and this is root, apt brings it, as the set-up does with libnuma. */
+function hasOrBrings(command) {
+  if (has(command)) return true;
+  const apt = ['install', '-y', '--no-install-recommends', command];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   if (process.getuid?.() === 0 && has('apt-get')) {
+    say(`${command} is missing: apt-get brings it`);
     const install = () => spawnSync('apt-get', apt, { env, stdio: 'ignore' }).status === 0;
     if (install()) return true;
     spawnSync('apt-get', ['update'], { env, stdio: 'ignore' });
     if (install()) return true;
   }
-  say('valgrind is missing and cannot be installed here, its part is SKIPPED: apt-get install valgrind');
+  say(`${command} is missing and cannot be installed here: apt-get install ${command}`);
   return false;
 }
 
@@ -69,22 +70,23 @@ function testGuard() {
     ASAN_OPTIONS: 'detect_leaks=1',
   });
   part('guard under thread', node, [guard, '--sanitize', 'thread']);
-  if (hasValgrind()) part('guard under valgrind', node, [guard, '--', ...VALGRIND]);
+  if (hasOrBrings('valgrind')) part('guard under valgrind', node, [guard, '--', ...VALGRIND]);
+  else failed.push('guard under valgrind');
 }
 
 const runtime = (name) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
 
 function scope() {
-  const chosen = process.argv.slice(2);
-  if (chosen.length > 0) return chosen;
+  const args = process.argv.slice(2);
+  if (args.some((arg) => !arg.startsWith('-'))) return args;
   for (const [files, why] of LEFT_OUT) say(`left out: ${files}, ${why}`);
-  return LEFT_OUT.flatMap(([files]) => ['--exclude', files]);
+  return [...LEFT_OUT.flatMap(([files]) => ['--exclude', files]), ...args];
 }
 
 /** Reports go to files: those of a test's children would be lost, and one in passing must not pass. */
 function testSuite(reports) {
   const log = `log_path=${join(reports, 'report')}`;
-  return part('suite under address,undefined', 'npx', ['vitest', 'run', '--testTimeout=120000', ...scope()], {
+  return part('suite under address,undefined', 'npx', ['vitest', 'run', ...scope()], {
     MEMPROBE_ADDON: resolve('build/sanitize/Release/memprobe.node'),
     MEMPROBE_SANITIZED: SANITIZE,
     LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
@@ -105,16 +107,17 @@ function showReports(reports) {
   if (found.length > 0) failed.push('sanitizer reports');
 }
 
+function build() {
+  if (!hasOrBrings('cmake')) {
+    failed.push('sanitizer build');
+    return false;
+  }
+  const args = ['compile', '--out', 'build/sanitize', `--CDSANITIZE=${SANITIZE}`];
+  return part('sanitizer build', 'npx', ['cmake-js', ...args]);
+}
+
 testGuard();
-if (
-  part('sanitizer build', 'npx', [
-    'cmake-js',
-    'compile',
-    '--out',
-    'build/sanitize',
-    `--CDSANITIZE=${SANITIZE}`,
-  ])
-) {
+if (build()) {
   const reports = mkdtempSync(join(tmpdir(), 'memprobe-sanitize-'));
   try {
     testSuite(reports);
