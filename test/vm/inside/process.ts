@@ -7,13 +7,13 @@ import { withPolicy } from './memory.js';
 import { output } from './witness.js';
 
 /** Runs beside a process whose own memory lies on `node`. */
-export async function withSleeper(node: number, use: (pid: number) => void): Promise<void> {
+export async function withSleeper(node: number, use: (pid: number) => void | Promise<void>): Promise<void> {
   const start = () => spawn('sh', ['-c', 'echo ready; read x'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const child = withPolicy(MPOL_BIND, [node], start);
   try {
     await once(child.stdout, 'data');
     assert(child.pid !== undefined);
-    use(child.pid);
+    await use(child.pid);
   } finally {
     child.kill('SIGKILL');
     await once(child, 'close');
