@@ -1,9 +1,11 @@
 // mallinfo(3), mallinfo2(3), malloc_info(3), malloc_stats(3), malloc_trim(3), mallopt(3), malloc_get_state(3)
 #include <dlfcn.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -64,12 +66,18 @@ Result<std::string> info_text(int options) {
 }
 
 // malloc_stats writes to the C library's `stderr`. That variable may be assigned, but other threads may be writing to
-// it: so the stream put there lives for ever, and passes on to descriptor 2 whatever is not this thread's. Since
-// malloc_stats has an arena locked while it writes, nothing here may allocate: the text goes into a memfd.
-thread_local int captured = STDERR_FILENO;
+// it: so the stream put there lives for ever, and passes on to descriptor 2 whatever is not the printing thread's. Since
+// malloc_stats has an arena locked while it writes, nothing here may allocate: the text goes into a memfd, and who prints
+// is no thread_local, whose first use in a thread allocates.
+struct Printing {
+  std::atomic<pthread_t> thread{};
+  int file = -1;  // the printing thread's own
+};
+Printing printing;
 
 ssize_t capture(void*, const char* bytes, size_t length) {
-  const ssize_t written = write(captured, bytes, length);
+  const int file = printing.thread == pthread_self() ? printing.file : STDERR_FILENO;
+  const ssize_t written = write(file, bytes, length);
   return written == -1 ? 0 : written;  // fopencookie's way to say that it failed
 }
 
@@ -85,11 +93,12 @@ FILE* capturing_stream() {
 void print_stats(FILE* stream, int file) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
-  captured = file;
+  printing.file = file;
+  printing.thread = pthread_self();
   FILE* before = std::exchange(stderr, stream);
   ::malloc_stats();
   stderr = before;
-  captured = STDERR_FILENO;
+  printing.thread = pthread_t{};
 }
 
 Result<std::string> stats_text() {
