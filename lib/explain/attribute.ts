@@ -3,6 +3,7 @@
  * thread stacks by their addresses, then the rules of places.ts; malloc's and V8's own figures split their totals
  * afterwards. The sum stays smaps' Rss whatever happens.
  */
+import type { HeapRegion } from '../procfs/heap.js';
 import { fileParts, filePages } from './file_pages.js';
 import { judge } from './judge.js';
 import { Ledger } from './ledger.js';
@@ -20,17 +21,12 @@ const BATCH = 64;
 /** Smaller untold mappings share one line: a program may have tens of thousands. */
 const SMALL = 64 * 1024;
 
-/** A piece of malloc's memory. */
-interface Piece extends Range {
-  resident: number;
-}
-
 interface Claims {
   owned: Sweep<Range>;
   zeros: Sweep<Zeros>;
-  chunks: Sweep<Piece>;
-  abseil: Sweep<Piece>;
-  heaps: Sweep<Piece>;
+  chunks: Sweep<HeapRegion>;
+  abseil: Sweep<HeapRegion>;
+  heaps: Sweep<HeapRegion>;
   stacks: Sweep<ThreadStack>;
 }
 
@@ -210,7 +206,7 @@ class Booker {
   }
 }
 
-function* mmappedChunks({ heap }: Snapshot): Generator<Piece> {
+function* mmappedChunks({ heap }: Snapshot): Generator<HeapRegion> {
   if (!heap) return;
   const { start, end, resident } = heap.mmapped;
   for (let i = 0; i < start.length; i++) {

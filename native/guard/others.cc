@@ -24,7 +24,7 @@ bool is_anonymous(const char* line) {
   return *line == '\n' || *line == '\0' || std::strncmp(line, "[anon", 5) == 0;
 }
 
-// visit(start, end, line) for every mapping that overlaps; false where they can't be read.
+// visit(start, end, line) for the mappings that overlap, while it returns true; false where they can't be read.
 template <class Visit>
 bool each_mapping(uintptr_t start, uintptr_t end, Visit visit) {
   const std::unique_ptr<FILE, int (*)(FILE*)> maps(std::fopen("/proc/self/maps", "re"), std::fclose);
@@ -35,7 +35,7 @@ bool each_mapping(uintptr_t start, uintptr_t end, Visit visit) {
     if (std::sscanf(line.data(), "%" SCNxPTR "-%" SCNxPTR, &from, &to) != 2) continue;
     from = std::max(from, start);
     to = std::min(to, end);
-    if (from < to) visit(from, to, line.data());
+    if (from < to && !visit(from, to, line.data())) break;
   }
   return maps != nullptr;
 }
@@ -45,7 +45,8 @@ bool each_mapping(uintptr_t start, uintptr_t end, Visit visit) {
 bool manage(uintptr_t start, uintptr_t end) {
   bool found = false;
   const bool read = each_mapping(start, end, [&](uintptr_t from, uintptr_t to, const char* line) {
-    found |= is_anonymous(line) && !books().ranges.covers(from, to);
+    found = is_anonymous(line) && !books().ranges.covers(from, to);
+    return !found;
   });
   return found || !read;
 }
@@ -53,7 +54,9 @@ bool manage(uintptr_t start, uintptr_t end) {
 bool accessible(uintptr_t start, uintptr_t end) {
   uintptr_t reached = start;
   each_mapping(start, end, [&](uintptr_t from, uintptr_t to, const char* line) {
-    if (from == reached && std::strncmp(std::strchr(line, ' '), " rw", 3) == 0) reached = to;
+    const bool goes_on = from == reached && std::strncmp(std::strchr(line, ' '), " rw", 3) == 0;
+    if (goes_on) reached = to;
+    return goes_on;
   });
   return reached == end;
 }
