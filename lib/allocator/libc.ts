@@ -103,7 +103,7 @@ export class LibcAllocator implements Allocator<bigint> {
   /** Nothing to do: glibc checks what it touches, and aborts; `mcheck` of memprobe/libc does more. */
   check(): void {}
 
-  /** Always throws: `readHeap` of memprobe/procfs walks the process's heap from outside. */
+  /** Always throws: `explain()` walks the process's heap from outside. */
   walk(): IterableIterator<HeapBlock<bigint>> {
     throw unsupported('glibc has no walk over its heap');
   }
